@@ -1,0 +1,1 @@
+"""Everything below the entry points: domain, ports, adapters, backends and use cases."""

@@ -1,0 +1,1 @@
+"""Models, rules and errors: pure Python, no I/O and no cloud SDK."""

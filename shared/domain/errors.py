@@ -1,0 +1,198 @@
+"""The error tree, typed by the caller's next move.
+
+    IntegrationError
+    ├── RetryableError            try again after `retry_after_seconds`
+    │   ├── ThrottledError            the other side asked for a pause
+    │   ├── UnavailableError          no answer, a broken one, or a server error
+    │   ├── LeaseHeldError            somebody else works on the same thing
+    │   └── LeaseLostError            somebody else took over what we held
+    ├── StopError                 stop, and tell somebody; repeating changes nothing
+    │   ├── ConfigurationError        our settings or a provider's document are wrong
+    │   ├── CredentialsRejectedError  the provider does not know us (any more)
+    │   ├── AccessDeniedError         the provider knows us and refuses
+    │   ├── ProviderContractError     the provider's answer is not what its document says
+    │   └── UnreadableMessageError    a queue message that no version of this app wrote
+    ├── RecordRejectedError       put this record aside and go on with the next
+    │   └── DocumentTooLargeError     more than a document may hold
+    └── RequestError              the caller's request is wrong
+        ├── InvalidRequestError       malformed or inconsistent; `problems` names the fields
+        ├── UnauthenticatedError      no token, or one that does not verify
+        ├── ForbiddenError            the role may not do this
+        ├── NotFoundError             not there, or another tenant's
+        ├── AlreadyExistsError        the id is taken
+        ├── StaleWriteError           it changed since the caller read it
+        ├── UndeclaredQueryError      a query that names no tenant or that no declared index serves
+        └── InvalidStateError         not possible in the object's present state
+
+Backends and `adapters/http.py` translate foreign errors into these at their edge. Only
+`functions/_http.py` and `functions/_messages.py` turn them into outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class IntegrationError(Exception):
+    """Base of everything that this app raises on purpose.
+
+    `code` is stable and machine-readable; the message says what is wrong and what to do, and never
+    holds a secret.
+    """
+
+    code = "internal_error"
+
+
+class RetryableError(IntegrationError):
+    """Try again after `retry_after_seconds`; None leaves the delay to the caller's policy."""
+
+    code = "temporarily_unavailable"
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ThrottledError(RetryableError):
+    """The other side asked for a pause (HTTP 429 and its like)."""
+
+    code = "rate_limited"
+
+
+class UnavailableError(RetryableError):
+    """No answer in time, a broken connection, or the other side's own failure (HTTP 5xx)."""
+
+    code = "unavailable"
+
+
+class LeaseHeldError(RetryableError):
+    """Somebody else works on the same thing."""
+
+    code = "lease_held"
+
+
+class LeaseLostError(RetryableError):
+    """The lease ran out and another owner may have taken it: nothing more may be written under it."""
+
+    code = "lease_lost"
+
+
+class StopError(IntegrationError):
+    """Stop, and tell somebody: repeating the same thing changes nothing."""
+
+    code = "permanent_failure"
+
+
+class ConfigurationError(StopError):
+    """Settings, a mapping or a provider's document are wrong; the message lists every problem."""
+
+    code = "configuration_error"
+
+
+class CredentialsRejectedError(StopError):
+    """The provider does not accept our credentials (any more)."""
+
+    code = "credentials_rejected"
+
+
+class AccessDeniedError(StopError):
+    """The provider knows us and refuses what we asked for."""
+
+    code = "access_denied"
+
+
+class ProviderContractError(StopError):
+    """The provider's answer is not what its document says."""
+
+    code = "provider_contract"
+
+
+class UnreadableMessageError(StopError):
+    """A queue message that no version of this app can have written."""
+
+    code = "unreadable_message"
+
+
+class RecordRejectedError(IntegrationError):
+    """This record can't be taken; the others can. `field` is the mapped field, if one is to blame."""
+
+    code = "record_rejected"
+
+    def __init__(self, message: str, *, code: str = "record_rejected", field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class DocumentTooLargeError(RecordRejectedError):
+    """A document over the limit of every backend (2 MB, Cosmos DB's limit for one item)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="document_too_large")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request: the dotted path of the field, and what to do about it."""
+
+    field: str
+    message: str
+
+
+class RequestError(IntegrationError):
+    """The caller's request is wrong; the same request will fail again."""
+
+    code = "bad_request"
+
+
+class InvalidRequestError(RequestError):
+    """Malformed or inconsistent input; `problems` has one entry for each field to mend."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class UnauthenticatedError(RequestError):
+    """No token, or one that does not verify."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(RequestError):
+    """The caller's role may not do this."""
+
+    code = "forbidden"
+
+
+class NotFoundError(RequestError):
+    """Not there, or another tenant's: the answer is the same for both."""
+
+    code = "not_found"
+
+
+class AlreadyExistsError(RequestError):
+    """The id is taken."""
+
+    code = "already_exists"
+
+
+class StaleWriteError(RequestError):
+    """The document changed since it was read: read it again and decide anew."""
+
+    code = "stale_write"
+
+
+class UndeclaredQueryError(RequestError):
+    """A query that names no tenant, or that no declared index serves."""
+
+    code = "undeclared_query"
+
+
+class InvalidStateError(RequestError):
+    """Not possible in the object's present state."""
+
+    code = "invalid_state"

@@ -1,0 +1,147 @@
+"""Runs of a sync: the message that drives one, its checkpoint and its record."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from shared.domain.model import Id, StoredModel, Timestamp, WireModel
+
+Watermark = str | int
+
+
+class SyncMode(StrEnum):
+    """`incremental` reads what changed since the watermark, `full` reads everything."""
+
+    INCREMENTAL = "incremental"
+    FULL = "full"
+
+
+class Trigger(StrEnum):
+    """What asked for a run."""
+
+    SCHEDULED = "scheduled"
+    MANUAL = "manual"
+
+
+class ExecutionStatus(StrEnum):
+    """A run's life. `partial`: it reached the end, and some records were rejected on the way."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True once nothing more will happen in the run."""
+        return self not in {ExecutionStatus.QUEUED, ExecutionStatus.RUNNING}
+
+
+class SyncCounts(WireModel):
+    """What became of the records of a run."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: SyncCounts) -> SyncCounts:
+        mine, others = self.model_dump(by_alias=False), other.model_dump(by_alias=False)
+        return SyncCounts(**{name: mine[name] + others[name] for name in mine})
+
+
+class SyncMessage(WireModel):
+    """One step of a run. The checkpoint says where to go on; the message only says that somebody should.
+
+    Attributes:
+        part: Counts the steps of a run.
+        attempt: How often this step has failed and was tried again.
+        wait: How often it had to wait for somebody else; unlike attempts, waits have no limit.
+    """
+
+    tenant_id: Id
+    integration_id: Id
+    execution_id: Id
+    request_id: Annotated[str, Field(max_length=128)]
+    part: int = 1
+    attempt: int = 0
+    wait: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """A new id for every step and every repetition, the same when a crash makes it sent twice."""
+        return f"{self.execution_id}-{self.part}-{self.attempt}-{self.wait}"
+
+
+class RunProgress(WireModel):
+    """A run's way through one entity, saved with every page.
+
+    Attributes:
+        pages: How many pages are stored; numbers the page in hand, so that a page stored twice by a
+            crash is counted once.
+        position: Where the next page begins, as the adapter wrote it.
+        watermark: Where the next incremental run may begin once this run is done.
+        done: Every page of the entity is stored.
+    """
+
+    execution_id: Id
+    pages: int = 0
+    position: dict[str, Any] | None = None
+    watermark: Watermark | None = None
+    counts: SyncCounts = SyncCounts()
+    done: bool = False
+
+
+class Checkpoint(StoredModel):
+    """How far one entity of an integration has been synced.
+
+    `watermark` is that of the last run that reached its end; `fencing_token` that of the lease under
+    which the checkpoint was last written.
+    """
+
+    tenant_id: Id
+    integration_id: Id
+    entity: Id
+    watermark: Watermark | None = None
+    run: RunProgress | None = None
+    fencing_token: int = 0
+
+    def progress_of(self, execution_id: str) -> RunProgress:
+        """Return the progress of a run: what is saved of it, or a fresh start."""
+        if self.run and self.run.execution_id == execution_id:
+            return self.run
+        return RunProgress(execution_id=execution_id)
+
+
+class ExecutionError(WireModel):
+    """Why a run failed: a stable code, and a sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+class SyncExecution(StoredModel):
+    """The record of one run."""
+
+    tenant_id: Id
+    integration_id: Id
+    trigger: Trigger
+    mode: SyncMode
+    entities: tuple[Id, ...]
+    status: ExecutionStatus = ExecutionStatus.QUEUED
+    counts: SyncCounts = SyncCounts()
+    error: ExecutionError | None = None
+    request_id: str
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+
+    def with_counts(self, counts: SyncCounts) -> Self:
+        """Return a copy with other counts."""
+        return self.changed(counts=counts)

@@ -1,0 +1,101 @@
+"""Providers as the sync sees them: pages of records in, whatever the wire looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.domain.errors import Problem
+from shared.domain.integration import Integration
+from shared.domain.provider import Provider, ProviderDocument
+
+
+@dataclass(slots=True)
+class SourceRecord:
+    """One record as the provider sent it. For a deleted one, `data` may hold no more than its id."""
+
+    external_id: str
+    data: Mapping[str, Any]
+    modified_at: str | int | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Which page to fetch.
+
+    Attributes:
+        entity: Name of the entity in the provider's document.
+        watermark: Where an incremental run begins; None reads everything.
+        position: The `next_position` of the page before; None for the first.
+        page_size: How many records to ask for; the provider may give fewer.
+    """
+
+    entity: str
+    watermark: str | int | None
+    position: Mapping[str, Any] | None
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """A page of records in the provider's order.
+
+    Attributes:
+        records: May be empty, also before the last page.
+        next_position: How to ask for the next page, as JSON that a checkpoint keeps; None after the last.
+        watermark: Where the next incremental run may begin once every page up to this one is stored;
+            None when the page tells nothing.
+    """
+
+    records: Sequence[SourceRecord]
+    next_position: Mapping[str, Any] | None
+    watermark: str | int | None
+
+
+class Adapter(Protocol):
+    """One integration's open line to its provider."""
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        """Fetch one page.
+
+        Raises:
+            ThrottledError, UnavailableError: Ask again later.
+            CredentialsRejectedError, AccessDeniedError: The provider refuses.
+            ProviderContractError: The answer is not what the provider's document says.
+            ConfigurationError: The provider's document and the integration's settings don't fit.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections. Idempotent."""
+        ...
+
+
+class AdapterSource(Protocol):
+    """Makes adapters."""
+
+    def open(self, provider: Provider, integration: Integration) -> Adapter:
+        """Return an adapter for one integration; nothing goes over the network yet.
+
+        Raises:
+            ConfigurationError: The integration's settings lack what the provider's document needs.
+        """
+        ...
+
+    def check(self, document: ProviderDocument) -> Sequence[Problem]:
+        """Return everything that is wrong with a provider's document; empty when it can be used."""
+        ...
+
+    def entities(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return the names of the entities that the provider's document describes."""
+        ...
+
+    def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
+        """Make sure that an integration's settings are what the provider's document asks for.
+
+        Raises:
+            ConfigurationError: One is missing, unknown, or not of its kind; the message lists all.
+        """
+        ...

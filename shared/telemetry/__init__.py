@@ -1,0 +1,1 @@
+"""Structured logs now; metrics and traces behind the same door."""

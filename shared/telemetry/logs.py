@@ -1,0 +1,84 @@
+"""Structured logs in the guide's format (guide, "Structured Logging Format"): one JSON object a line.
+
+What belongs to a piece of work (tenant, integration, request id) is bound once with `log_context` and stands
+in every line that is written under it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+
+LOGGER_NAME = "castiel"
+
+_LEVELS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn"}
+_context: ContextVar[dict[str, str]] = ContextVar("castiel_log_context", default={})  # noqa: B039 - never changed
+
+
+def get_logger(area: str) -> logging.Logger:
+    """Return the logger of one area of the app, such as `sync`.
+
+    Details go into `extra={"metadata": {...}}`: values that JSON can hold, never secrets.
+    """
+    return logging.getLogger(f"{LOGGER_NAME}.{area}")
+
+
+@contextmanager
+def log_context(**values: str | None) -> Iterator[None]:
+    """Bind fields such as tenant_id, integration_id, user_id, operation, request_id for a block."""
+    bound = {_camel(name): value for name, value in values.items() if value is not None}
+    token = _context.set({**_context.get(), **bound})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Write the app's logs to `stream` (standard error) as JSON lines; calling it again replaces the set-up."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as the guide's LogEntry."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line of JSON."""
+        entry: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": _LEVELS.get(record.levelno, "error"),
+            "message": record.getMessage(),
+            "context": {"operation": record.name.removeprefix(f"{LOGGER_NAME}."), **_context.get()},
+        }
+        if record.exc_info and record.exc_info[1]:
+            entry["error"] = _error(record.exc_info[1])
+        metadata = getattr(record, "metadata", None)
+        if metadata:
+            entry["metadata"] = metadata
+        return orjson.dumps(entry, default=str).decode()
+
+
+def _error(error: BaseException) -> dict[str, str]:
+    return {
+        "code": getattr(error, "code", type(error).__name__),
+        "message": str(error),
+        "stack": "".join(traceback.format_exception(error)),
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
