@@ -1,0 +1,1 @@
+"""Implementations of the ports; one package per place the app can run in."""
