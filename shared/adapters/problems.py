@@ -1,0 +1,81 @@
+"""Pydantic's complaints about a document, as problems that name the path and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.domain.errors import Problem
+
+_CURES = {
+    "missing": "is missing; add it",
+    "string_type": "must be text; put it in quotes",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "union_tag_invalid": "has the unknown kind '{tag}'; use {expected_tags}",
+    "union_tag_not_found": "needs a `kind`",
+    "too_short": "needs at least {min_length} entry",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "has characters that it may not have; it must match {pattern}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "value_error": "{error}",
+}
+"""Sentences by pydantic's error type, filled from the error's context."""
+
+
+def problems_of(
+    error: ValidationError, document: Any, *, known_keys: Sequence[str] = (), prefix: str = ""
+) -> list[Problem]:
+    """Translate a validation error.
+
+    Args:
+        error: As pydantic raised it for the document.
+        document: What was validated.
+        known_keys: All keys that such documents may have anywhere, for "did you mean".
+        prefix: Goes before every path, for a document that is part of a larger one.
+    """
+    return [
+        Problem(prefix + _path(each["loc"], document), _message(each, known_keys))
+        for each in error.errors(include_url=False)
+    ]
+
+
+def as_text(problems: Sequence[Problem]) -> str:
+    """Write problems on one line: `path: message; path: message`."""
+    return "; ".join(f"{each.field}: {each.message}" for each in problems)
+
+
+def _path(location: Sequence[int | str], document: Any) -> str:
+    """Join a location, without the tags that pydantic adds for union members and dictionary keys."""
+    parts: list[str] = []
+    node = document
+    for part in location:
+        keyed = isinstance(node, Mapping)
+        if part == "[key]" or (keyed and part not in node and part == node.get("kind")):
+            continue
+        parts.append(str(part))
+        node = node.get(part) if keyed else None
+    return ".".join(parts)
+
+
+def _message(detail: Mapping[str, Any], known_keys: Sequence[str]) -> str:
+    if detail["type"] == "extra_forbidden":
+        similar = get_close_matches(str(detail["loc"][-1]), known_keys, n=1)
+        return (
+            f"is not a key here; did you mean `{similar[0]}`?" if similar else "is not a key here; remove it"
+        )
+    cure = _CURES.get(detail["type"])
+    return cure.format_map(detail.get("ctx", {})) if cure else str(detail["msg"])

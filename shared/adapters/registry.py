@@ -1,0 +1,82 @@
+"""All kinds of adapters, behind one port."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from shared.adapters.rest import definition
+from shared.domain.errors import Problem
+from shared.domain.integration import Integration
+from shared.domain.provider import Provider, ProviderDocument
+from shared.ports.adapter import Adapter
+from shared.ports.clock import Clock
+from shared.resilience.retry import Retry, RetryPolicy
+
+if TYPE_CHECKING:
+    from shared.adapters.http import HttpClient
+
+
+class AdapterRegistry:
+    """Makes adapters that share one HTTP session.
+
+    Args:
+        clock: For waits between attempts.
+        allow_private_addresses: Whether providers may be inside private networks.
+        jitter: Gives numbers from 0 to below 1.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        allow_private_addresses: bool = False,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._allow_private_addresses = allow_private_addresses
+        self._retry = Retry(RetryPolicy(), clock=clock, random=jitter)
+        self._http: HttpClient | None = None
+
+    def open(self, provider: Provider, integration: Integration) -> Adapter:
+        """Return an adapter for one integration; nothing goes over the network yet.
+
+        Raises:
+            ConfigurationError: The provider's document has problems, or the settings don't fit it.
+        """
+        # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.
+        from shared.adapters.http import HttpClient  # noqa: PLC0415 - see above
+        from shared.adapters.rest.adapter import RestAdapter  # noqa: PLC0415 - see above
+
+        if self._http is None:
+            self._http = HttpClient(clock=self._clock, allow_private_addresses=self._allow_private_addresses)
+        return RestAdapter(self._http, self._retry, provider, integration)
+
+    def check(self, document: ProviderDocument) -> Sequence[Problem]:
+        """Return everything that is wrong with a provider's document; empty when it can be used."""
+        return definition.check(document)
+
+    def entities(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return the names of the entities that the provider's document describes.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        return tuple(definition.RestDefinition.parse(provider).entities)
+
+    def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
+        """Make sure that an integration's settings are what the provider's document asks for.
+
+        Raises:
+            ConfigurationError: One is missing, unknown, or not of its kind; the message lists all.
+        """
+        from shared.adapters.rest.connection import check_settings  # noqa: PLC0415 - yarl takes 25 ms
+
+        check_settings(provider, settings)
+
+    async def close(self) -> None:
+        """Close the HTTP session. Idempotent."""
+        http, self._http = self._http, None
+        if http:
+            await http.close()

@@ -1,0 +1,1 @@
+"""Providers described by a document: no code for a new one."""

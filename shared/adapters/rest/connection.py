@@ -1,0 +1,131 @@
+"""What an integration's settings make of a provider's document: where to go, and the values to fill in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, urlencode
+
+from yarl import URL
+
+from shared.adapters.problems import as_text
+from shared.adapters.rest.definition import ListRequest, RestDefinition
+from shared.adapters.rest.templates import fill
+from shared.domain.errors import ConfigurationError, Problem
+from shared.domain.provider import ProviderDocument, SettingDeclaration
+
+_HOST_PART = re.compile(r"[A-Za-z0-9._-]+")
+_URL_BEGINNING = re.compile(r"https?://[^/?#]")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An integration's way to its provider.
+
+    Attributes:
+        base_url: Where the paths of the document begin.
+        values: A value for every placeholder.
+    """
+
+    base_url: URL
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, document: ProviderDocument, definition: RestDefinition, settings: Mapping[str, str]) -> Self:
+        """Bring document and settings together. Settings that the document does not declare are left out.
+
+        Raises:
+            ConfigurationError: A setting is missing or unusable; the message lists them all.
+        """
+        values = _values(document, settings)
+        _refuse(document, _setting_problems(document, definition, values))
+        return cls(_base_url(document, definition.base_url, values), values)
+
+    def url_of(self, listing: ListRequest, parameters: Mapping[str, str]) -> URL:
+        """Return the URL of a list request, with more query parameters than its own.
+
+        Raises:
+            ConfigurationError: The settings make a path that leads somewhere else.
+        """
+        path = fill(listing.path, self.values, escape=_quoted)
+        _require_straight(path)
+        query = {name: fill(template, self.values) for name, template in listing.query.items()}
+        address = f"{str(self.base_url).rstrip('/')}{path}"
+        encoded = urlencode({**query, **parameters}, quote_via=quote)
+        return URL(f"{address}?{encoded}" if encoded else address, encoded=True)
+
+
+def check_settings(document: ProviderDocument, settings: Mapping[str, str]) -> None:
+    """Make sure that settings are what a document asks for, no less and no more.
+
+    Raises:
+        ConfigurationError: The document has problems, or the settings have; the message lists them all.
+    """
+    definition = RestDefinition.parse(document)
+    known = ", ".join(sorted(document.settings)) or "none"
+    unknown = [
+        Problem(f"settings.{name}", f"is unknown; the provider has: {known}")
+        for name in sorted(set(settings) - set(document.settings))
+    ]
+    _refuse(document, unknown + _setting_problems(document, definition, _values(document, settings)))
+    Connection.of(document, definition, settings)
+
+
+def _values(document: ProviderDocument, settings: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: settings.get(name, "").strip() or setting.default or ""
+        for name, setting in document.settings.items()
+    }
+
+
+def _setting_problems(
+    document: ProviderDocument, definition: RestDefinition, values: Mapping[str, str]
+) -> list[Problem]:
+    return [
+        Problem(f"settings.{name}", message)
+        for name, setting in document.settings.items()
+        if (message := _setting_problem(values[name], setting, in_base=f"{{{name}}}" in definition.base_url))
+    ]
+
+
+def _setting_problem(value: str, setting: SettingDeclaration, *, in_base: bool) -> str | None:
+    if not value:
+        return "is missing; give it a value" if setting.required else None
+    if not value.isprintable():
+        return "has a control character; remove it"
+    if setting.kind == "url" and not _URL_BEGINNING.match(value):
+        return "must begin with https:// or http:// and a host"
+    if setting.kind == "text" and in_base and not _HOST_PART.fullmatch(value):
+        return "stands in the base URL; use letters, digits, dots and hyphens only"
+    return None
+
+
+def _base_url(document: ProviderDocument, template: str, values: Mapping[str, str]) -> URL:
+    text = fill(template, {name: value.rstrip("/") for name, value in values.items()})
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if not url.host or url.user or url.query_string or url.fragment:
+        raise ConfigurationError(
+            f"The settings for provider {document.id} make no base URL: it needs scheme, host and path only,"
+            " without user, query or fragment."
+        )
+    _require_straight(text)
+    return url
+
+
+def _require_straight(path: str) -> None:
+    if {".", ".."} & set(path.split("/")):
+        raise ConfigurationError("A setting that stands in a path is `.` or `..`; use a name.")
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _refuse(document: ProviderDocument, problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigurationError(f"The settings don't fit provider {document.id}: {as_text(problems)}")

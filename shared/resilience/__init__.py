@@ -1,0 +1,1 @@
+"""How the app survives hostile networks and its own restarts."""

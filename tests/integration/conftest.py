@@ -1,0 +1,18 @@
+"""Real servers for whole test runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.kinto_server import KintoServer, kinto_executable
+
+
+@pytest.fixture(scope="session")
+def kinto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KintoServer]:
+    """A Kinto server that tests share; each works in a collection of its own."""
+    server = KintoServer(kinto_executable(), tmp_path_factory.mktemp("kinto"))
+    server.start()
+    yield server
+    server.stop()
