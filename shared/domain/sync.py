@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -141,7 +141,3 @@ class SyncExecution(StoredModel):
     request_id: str
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
-
-    def with_counts(self, counts: SyncCounts) -> Self:
-        """Return a copy with other counts."""
-        return self.changed(counts=counts)

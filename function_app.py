@@ -1,0 +1,8 @@
+"""The Functions host's entry point."""
+
+from azure.functions import FunctionApp
+
+import functions
+
+app = FunctionApp()
+functions.register(app)

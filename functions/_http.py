@@ -1,0 +1,273 @@
+"""HTTP: one route table row is one function, and every request goes the same way.
+
+Request id, caller, role, body and query are dealt with here, so that a handler gets a `Call` that is
+right and returns an `Answer`. Errors become problem details (RFC 9457) in one table.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TypeVar
+
+import orjson
+from azure.functions import AuthLevel, FunctionApp, HttpRequest, HttpResponse
+from pydantic import BaseModel
+
+from functions._auth import identify
+from functions._input import parse_body, parse_query
+from shared import bootstrap
+from shared.bootstrap import Runtime
+from shared.domain.caller import Caller, Role
+from shared.domain.errors import (
+    AlreadyExistsError,
+    DocumentTooLargeError,
+    ForbiddenError,
+    IntegrationError,
+    InvalidRequestError,
+    InvalidStateError,
+    NotFoundError,
+    Problem,
+    RecordRejectedError,
+    RetryableError,
+    StaleWriteError,
+    StopError,
+    ThrottledError,
+    UnauthenticatedError,
+    UndeclaredQueryError,
+)
+from shared.domain.model import WireModel
+from shared.telemetry.logs import get_logger, log_context
+
+M = TypeVar("M", bound=BaseModel)
+_log = get_logger("http")
+_MAX_REQUEST_ID = 128
+
+STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (UnauthenticatedError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (AlreadyExistsError, HTTPStatus.CONFLICT),
+    (InvalidStateError, HTTPStatus.CONFLICT),
+    (StaleWriteError, HTTPStatus.PRECONDITION_FAILED),
+    (InvalidRequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (UndeclaredQueryError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (DocumentTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (RecordRejectedError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ThrottledError, HTTPStatus.TOO_MANY_REQUESTS),
+    (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StopError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (Exception, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+"""The first row that fits decides."""
+
+
+class NoQuery(WireModel):
+    """A request without query parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that has passed every check."""
+
+    runtime: Runtime
+    caller: Caller | None
+    request_id: str
+    path: Mapping[str, str]
+    if_match: str | None
+    parsed_query: BaseModel
+    parsed_body: BaseModel | None
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant that the call is about."""
+        if self.caller is None or self.caller.tenant_id is None:
+            problem = Problem("X-Tenant-Id", "name the tenant in this header")
+            raise InvalidRequestError("The request names no tenant.", [problem])
+        return self.caller.tenant_id
+
+    def query(self, model: type[M]) -> M:
+        """Return the query parameters as the model that the route declares."""
+        return _declared(self.parsed_query, model)
+
+    def body(self, model: type[M]) -> M:
+        """Return the body as the model that the route declares."""
+        return _declared(self.parsed_body, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to send back. `etag` is taken from the model where it has one."""
+
+    model: BaseModel | None = None
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the route table: a function, and what the OpenAPI document says about it.
+
+    `roles` is None where anybody may call. `status` is the answer's status when all goes well.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    roles: frozenset[Role] | None
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] = NoQuery
+    status: HTTPStatus = HTTPStatus.OK
+
+
+class ProblemDetails(WireModel):
+    """An error, as `application/problem+json` (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[dict[str, str]] | None = None
+
+
+def register_routes(app: FunctionApp, routes: Iterable[Route]) -> None:
+    """Register one function for each route."""
+    for route in routes:
+        function = app.route(route=route.path, methods=[route.method], auth_level=AuthLevel.ANONYMOUS)(
+            _function(route)
+        )
+        app.function_name(route.name)(function)
+
+
+async def serve(route: Route, request: HttpRequest) -> HttpResponse:
+    """Answer one request; whatever goes wrong becomes problem details."""
+    request_id = _request_id(request)
+    with log_context(request_id=request_id, operation=route.name):
+        try:
+            answer = await _handled(route, request, request_id)
+        except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a request id
+            return _problem(error, request_id)
+        return _response(answer, request_id)
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """Return the status that an error is answered with."""
+    return next(status for kind, status in STATUSES if isinstance(error, kind))
+
+
+def _function(route: Route) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+    async def function(req: HttpRequest) -> HttpResponse:
+        return await serve(route, req)
+
+    function.__name__ = function.__qualname__ = route.name
+    function.__doc__ = route.summary
+    return function
+
+
+async def _handled(route: Route, request: HttpRequest, request_id: str) -> Answer:
+    runtime = await bootstrap.runtime()
+    caller = None
+    if route.roles is not None:
+        caller = await identify(runtime.tokens, request.headers)
+        if not caller.roles & route.roles:
+            raise ForbiddenError(f"This needs one of the roles {', '.join(sorted(route.roles))}.")
+    call = Call(
+        runtime=runtime,
+        caller=caller,
+        request_id=request_id,
+        path=dict(request.route_params),
+        if_match=_if_match(request),
+        parsed_query=parse_query(route.query, request.params),
+        parsed_body=parse_body(route.body, request.get_body()) if route.body else None,
+    )
+    with log_context(
+        tenant_id=caller.tenant_id if caller else None, user_id=caller.user_id if caller else None
+    ):
+        return await route.handler(call)
+
+
+def _response(answer: Answer, request_id: str) -> HttpResponse:
+    headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", **answer.headers}
+    if answer.model is None:
+        return HttpResponse(status_code=answer.status, headers=headers)
+    etag = getattr(answer.model, "etag", None)
+    if etag:
+        headers["ETag"] = f'"{etag}"'
+    return HttpResponse(
+        answer.model.model_dump_json(by_alias=True),
+        status_code=answer.status,
+        headers=headers,
+        mimetype="application/json",
+    )
+
+
+def _problem(error: Exception, request_id: str) -> HttpResponse:
+    status = status_of(error)
+    ours = isinstance(error, IntegrationError)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("A request failed", exc_info=error)
+    elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        _log.warning("A request was refused", extra={"metadata": {"reason": str(error)}})
+    details = ProblemDetails(
+        title=status.phrase,
+        status=status.value,
+        detail=str(error)
+        if ours
+        else "Something went wrong on our side; the request id finds it in our logs.",
+        code=error.code if isinstance(error, IntegrationError) else IntegrationError.code,
+        request_id=request_id,
+        errors=_field_errors(error),
+    )
+    return HttpResponse(
+        orjson.dumps(details.model_dump(by_alias=True, exclude_none=True)),
+        status_code=status.value,
+        headers={"X-Request-Id": request_id, "Cache-Control": "no-store", **_error_headers(error)},
+        mimetype="application/problem+json",
+    )
+
+
+def _error_headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, UnauthenticatedError):
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    if isinstance(error, RetryableError):
+        return {"Retry-After": str(max(1, round(error.retry_after_seconds or 1)))}
+    return {}
+
+
+def _field_errors(error: Exception) -> list[dict[str, str]] | None:
+    if not isinstance(error, InvalidRequestError) or not error.problems:
+        return None
+    return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+
+
+def _request_id(request: HttpRequest) -> str:
+    """Take the caller's request id over if it is a sensible one, else make one."""
+    given = request.headers.get("X-Request-Id", "")
+    sensible = (
+        0 < len(given) <= _MAX_REQUEST_ID
+        and given.isascii()
+        and given.replace("-", "").replace("_", "").isalnum()
+    )
+    return given if sensible else uuid.uuid4().hex
+
+
+def _if_match(request: HttpRequest) -> str | None:
+    """Return the ETag of `If-Match`; `*` only asks for the object to exist, as every change does."""
+    given = request.headers.get("If-Match", "").strip()
+    return given.removeprefix("W/").strip('"') if given and given != "*" else None
+
+
+def _declared(value: BaseModel | None, model: type[M]) -> M:
+    if not isinstance(value, model):
+        raise TypeError(f"The route does not declare {model.__name__}.")
+    return value

@@ -1,0 +1,68 @@
+"""What callers send, checked before anybody works with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from shared.domain.errors import InvalidRequestError, Problem
+from shared.domain.validation import to_problems
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse_body(model: type[M], body: bytes) -> M:
+    """Parse a JSON body.
+
+    Raises:
+        InvalidRequestError: It is too large, too deep, not JSON, or not the model; names every wrong field.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise _wrong("(body)", f"larger than {MAX_BODY_BYTES // 1024} KB; send less at once")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _wrong("(body)", f"not JSON: {error.msg} at character {error.pos}") from None
+    if _deeper_than(value, MAX_DEPTH):
+        raise _wrong("(body)", f"nested deeper than {MAX_DEPTH} levels")
+    return _validated(model, value, "The body is not valid.")
+
+
+def parse_query(model: type[M], parameters: Mapping[str, str]) -> M:
+    """Parse query parameters.
+
+    Raises:
+        InvalidRequestError: One is unknown or has a wrong value; names every wrong one.
+    """
+    return _validated(model, dict(parameters), "The query is not valid.")
+
+
+def _validated(model: type[M], value: Any, message: str) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequestError(message, to_problems(error)) from None
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            child
+            for parent in layer
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _wrong(field: str, message: str) -> InvalidRequestError:
+    return InvalidRequestError("The body is not valid.", [Problem(field, message)])

@@ -1,0 +1,100 @@
+"""From errors to what becomes of a queue message, in one table.
+
+A Python function can complete a message (return) or abandon it (raise); the platform moves it to the
+dead-letter sub-queue after its tenth delivery. An abandoned message comes back at once, so whatever asks for
+time is sent again with a delay instead, as a new message that counts its attempts.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from shared.bootstrap import Runtime
+from shared.domain.errors import (
+    IntegrationError,
+    LeaseHeldError,
+    RecordRejectedError,
+    RequestError,
+    RetryableError,
+    StaleWriteError,
+    StopError,
+    UnreadableMessageError,
+)
+from shared.domain.sync import SyncMessage
+from shared.telemetry.logs import get_logger, log_context
+
+MAX_ATTEMPTS = 10
+"""How often a step may fail before its run is given up (the guide's max delivery count)."""
+
+MAX_DELAY_SECONDS = 900.0
+_FIRST_DELAY_SECONDS = 5.0
+_MAX_PAUSE_SECONDS = 30.0
+_log = get_logger("messages")
+
+
+class Outcome(Enum):
+    """What becomes of a message whose handler raised."""
+
+    WAIT = "send again after a while; somebody else is at work, so it does not count as an attempt"
+    RESCHEDULE = "send again with a growing delay, and give the run up after the last attempt"
+    GIVE_UP = "end the run as failed; the message is done"
+    ABANDON = "raise: the platform delivers it again, and dead-letters it in the end"
+
+
+OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
+    (LeaseHeldError, Outcome.WAIT),
+    (RetryableError, Outcome.RESCHEDULE),
+    (StaleWriteError, Outcome.RESCHEDULE),
+    (UnreadableMessageError, Outcome.ABANDON),
+    (StopError, Outcome.GIVE_UP),
+    (RecordRejectedError, Outcome.GIVE_UP),
+    (RequestError, Outcome.GIVE_UP),
+    (Exception, Outcome.ABANDON),
+)
+"""The first row that fits decides."""
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Return what becomes of a message whose handler raised this."""
+    return next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
+
+
+async def run_step(runtime: Runtime, message: SyncMessage) -> None:
+    """Run one step of a sync and carry out what its outcome asks for.
+
+    Raises:
+        Exception: Where the message is to be abandoned.
+    """
+    with log_context(request_id=message.request_id, tenant_id=message.tenant_id):
+        try:
+            await runtime.inbound_sync.run(message)
+        except Exception as error:  # noqa: BLE001 - the edge: the table has a row for whatever comes
+            await _settle(runtime, message, error)
+
+
+async def _settle(runtime: Runtime, message: SyncMessage, error: Exception) -> None:
+    outcome = outcome_of(error)
+    _log.warning("A message was not handled", extra={"metadata": {"outcome": outcome.name}}, exc_info=error)
+    if outcome is Outcome.ABANDON or not isinstance(error, IntegrationError):
+        raise error
+    if outcome is Outcome.WAIT:
+        again = message.model_copy(update={"wait": message.wait + 1})
+        await runtime.sync_requests.send(again, _pause(error, message.wait))
+    elif outcome is Outcome.RESCHEDULE and message.attempt + 1 < MAX_ATTEMPTS:
+        again = message.model_copy(update={"attempt": message.attempt + 1})
+        await runtime.sync_requests.send(again, _delay(error, message.attempt))
+    else:
+        await runtime.inbound_sync.give_up(message, error)
+
+
+def _pause(error: IntegrationError, waits: int) -> float:
+    """Look again soon at first: most steps are short, and a lease is given back long before it runs out."""
+    return min(_asked(error) or _MAX_PAUSE_SECONDS, 2.0 ** min(waits, 10), _MAX_PAUSE_SECONDS)
+
+
+def _delay(error: IntegrationError, attempt: int) -> float:
+    return max(_asked(error), min(_FIRST_DELAY_SECONDS * 2.0**attempt, MAX_DELAY_SECONDS))
+
+
+def _asked(error: IntegrationError) -> float:
+    return (error.retry_after_seconds or 0.0) if isinstance(error, RetryableError) else 0.0

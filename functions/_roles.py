@@ -1,0 +1,12 @@
+"""Who may call what: rows of the guide's permission matrix, named."""
+
+from __future__ import annotations
+
+from shared.domain.caller import Role
+
+SUPER = frozenset({Role.SUPER_ADMIN})
+TENANT = frozenset({Role.TENANT_ADMIN})
+SUPER_OR_TENANT = SUPER | TENANT
+READERS = frozenset({Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.USER})
+PLATFORM = frozenset({Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.SERVICE})
+ANYBODY_KNOWN = frozenset(Role)

@@ -1,0 +1,18 @@
+"""The HTTP API: one file per resource, one table of routes."""
+
+from __future__ import annotations
+
+from functions import health_check
+from functions._http import Route
+from functions.api import executions, integrations, openapi, providers, shards
+
+RESOURCES: tuple[Route, ...] = (
+    *health_check.ROUTES,
+    *providers.ROUTES,
+    *integrations.ROUTES,
+    *executions.ROUTES,
+    *shards.ROUTES,
+)
+
+ROUTES: tuple[Route, ...] = (*RESOURCES, openapi.route(RESOURCES))
+"""Every route of the app."""

@@ -1,0 +1,95 @@
+"""Shards: what the syncs produced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from functions._http import Answer, Call, Route
+from functions._lists import Listing, ListQuery
+from functions._roles import PLATFORM
+from shared.domain.errors import InvalidRequestError, NotFoundError, Problem
+from shared.domain.model import Id, Timestamp, WireModel
+from shared.ports.documents import Document
+
+
+class ShardSource(WireModel):
+    """Which record a shard came from."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    entity: str
+    external_id: str
+    modified_at: str | int | None = None
+    hash: str
+    execution_id: str
+
+
+class Shard(WireModel):
+    """A shard as the API shows it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    shard_type_id: str
+    integration_id: str
+    data: dict[str, Any]
+    source: ShardSource
+    created_at: Timestamp
+    updated_at: Timestamp
+    etag: str
+
+
+class ShardListQuery(ListQuery):
+    """Which shards of an integration to list."""
+
+    type: Id | None = Field(
+        default=None, description="The shard type; may be left out if the integration has one."
+    )
+
+
+class ShardQuery(WireModel):
+    """How to find one shard."""
+
+    type: Id | None = Field(default=None, description="The shard's type; naming it is faster.")
+
+
+async def list_shards(call: Call) -> Answer:
+    """Answer with an integration's shards of one type, by id."""
+    query = call.query(ShardListQuery)
+    integration = await call.runtime.integrations.get(call.tenant_id, call.path["id"])
+    types = sorted({mapping.shard_type_id for mapping in integration.entity_mappings})
+    if query.type is None and len(types) != 1:
+        raise InvalidRequestError("Which type?", [Problem("type", f"name one of: {', '.join(types)}")])
+    page = await call.runtime.shards.page_of(
+        call.tenant_id, query.type or types[0], integration.id, query.limit, query.continuation
+    )
+    return Answer(Listing[Shard](items=tuple(map(_shown, page.items)), continuation=page.continuation))
+
+
+async def get_shard(call: Call) -> Answer:
+    """Answer with one shard."""
+    found = await call.runtime.shards.find(call.tenant_id, call.path["id"], call.query(ShardQuery).type)
+    if found is None:
+        raise NotFoundError(f"There is no shard {call.path['id']}.")
+    return Answer(_shown(found))
+
+
+def _shown(document: Document) -> Shard:
+    return Shard.model_validate({**document.body, "etag": document.etag})
+
+
+ROUTES = (
+    Route(
+        "ListShards",
+        "GET",
+        "integrations/{id}/shards",
+        "An integration's shards of one type",
+        list_shards,
+        PLATFORM,
+        Listing[Shard],
+        query=ShardListQuery,
+    ),
+    Route("ReadShard", "GET", "shards/{id}", "One shard", get_shard, PLATFORM, Shard, query=ShardQuery),
+)

@@ -1,0 +1,245 @@
+"""The composition root: the one place where ports get their backends and services get their ports.
+
+Everything is built at the first use and imported no earlier: an exception while the host imports the app
+would make its functions vanish without a word, and a cold start should only pay for what it uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.config import Settings, load_settings
+from shared.domain.errors import ConfigurationError
+from shared.domain.provider import ProviderDocument
+from shared.ports.adapter import AdapterSource
+from shared.ports.clock import Clock
+from shared.ports.documents import DocumentStore
+from shared.ports.identity import TokenVerifier
+from shared.ports.queue import MessageSender, MessageSource
+from shared.repositories.checkpoints import CheckpointRepository
+from shared.repositories.dead_letters import DeadLetterRepository
+from shared.repositories.executions import ExecutionRepository
+from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.providers import ProviderRepository
+from shared.repositories.quarantine import QuarantineRepository
+from shared.repositories.shards import ShardRepository
+from shared.resilience.lease import Leases, release_abandoned
+from shared.services.dead_letters import DeadLetters
+from shared.services.health import Health
+from shared.services.inbound_sync import InboundSync, StepLimits
+from shared.services.integrations import Integrations
+from shared.services.page_intake import PageIntake
+from shared.services.providers import Providers
+from shared.services.run_records import RunRecords
+from shared.services.sync_requests import SyncRequests
+from shared.services.sync_scheduler import SyncScheduler
+from shared.telemetry.logs import configure_logging
+
+if TYPE_CHECKING:
+    from shared.backends.embedded.local_identity import LocalIdentity
+
+_STEP_SHARE = 0.8
+"""A step begins no page after this share of the sync time-out, so that the last page can end within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The ports' implementations of one backend."""
+
+    documents: DocumentStore
+    sender: MessageSender
+    source: MessageSource
+    tokens: TokenVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the entry points use. `message_source` is for a local host; in Azure the platform receives."""
+
+    tokens: TokenVerifier
+    sender: MessageSender
+    message_source: MessageSource
+    clock: Clock
+    providers: Providers
+    integrations: Integrations
+    executions: ExecutionRepository
+    shards: ShardRepository
+    sync_requests: SyncRequests
+    sync_scheduler: SyncScheduler
+    inbound_sync: InboundSync
+    dead_letters: DeadLetters
+    health: Health
+    documents: DocumentStore
+
+    async def check_ready(self) -> None:
+        """Return once the document store answers.
+
+        Raises:
+            UnavailableError: It does not.
+        """
+        await self.documents.get("leases", ("system",), "sync-scheduler")
+
+
+class _Process:
+    """This process's runtime, built once and closed once."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.runtime: Runtime | None = None
+        self.stack = AsyncExitStack()
+
+
+_process = _Process()
+
+
+async def runtime() -> Runtime:
+    """Return this process's runtime; the first call builds it from the environment.
+
+    Raises:
+        ConfigurationError: Settings are wrong or contradict each other; the message lists every problem.
+    """
+    if _process.runtime is None:
+        async with _process.lock:
+            if _process.runtime is None:
+                _process.runtime = await _start(load_settings(), _process.stack)
+    return _process.runtime
+
+
+async def close() -> None:
+    """Close what `runtime` opened. Idempotent; a later `runtime` starts afresh."""
+    async with _process.lock:
+        _process.runtime = None
+        await _process.stack.aclose()
+
+
+def local_identity() -> LocalIdentity:
+    """Return the embedded backend's signer of tokens, for the operator's command line.
+
+    Raises:
+        ConfigurationError: Tokens come from elsewhere here.
+    """
+    settings = load_settings()
+    if settings.jwks_url:
+        raise ConfigurationError(
+            f"Tokens are issued by {settings.jwt_issuer}; ask there. None are made locally."
+        )
+    from shared.backends.system_clock import SystemClock
+
+    return _local_identity(settings, SystemClock())
+
+
+async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
+    configure_logging(settings.log_level)
+    try:
+        return _assemble(settings, await _open_backends(settings, stack), stack)
+    except BaseException:
+        await stack.aclose()
+        raise
+
+
+async def _open_backends(settings: Settings, stack: AsyncExitStack) -> Backends:
+    match settings.backend:
+        case "embedded":
+            return await _open_embedded(settings, stack)
+
+
+async def _open_embedded(settings: Settings, stack: AsyncExitStack) -> Backends:
+    from shared.backends.embedded.process_lock import process_lock
+    from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
+    from shared.backends.embedded.sqlite_queue import SqliteQueue
+    from shared.backends.system_clock import SystemClock
+
+    clock = SystemClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(process_lock(settings.data_dir))
+    documents = await SqliteDocumentStore.open(settings.data_dir / "documents.db", clock)
+    stack.push_async_callback(documents.close)
+    await release_abandoned(documents)
+    queue = await SqliteQueue.open(settings.data_dir / "queue.db", clock)
+    stack.push_async_callback(queue.close)
+    return Backends(documents, queue, queue.source, await _token_verifier(settings, clock))
+
+
+async def _token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
+    if settings.jwks_url is None:
+        return await asyncio.to_thread(_local_identity, settings, clock)
+    from shared.backends.jwks_identity import JwksTokenVerifier
+
+    return JwksTokenVerifier(
+        issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks_url=settings.jwks_url, clock=clock
+    )
+
+
+def _local_identity(settings: Settings, clock: Clock) -> LocalIdentity:
+    from shared.backends.embedded.local_identity import LocalIdentity
+
+    return LocalIdentity.open(
+        settings.data_dir, clock, issuer=settings.jwt_issuer, audience=settings.jwt_audience
+    )
+
+
+def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> Runtime:
+    from shared.backends.system_clock import SystemClock
+
+    clock = SystemClock()
+    adapters = _adapters(settings, clock, stack)
+    documents = backends.documents
+    integrations = IntegrationRepository(documents)
+    executions = ExecutionRepository(documents)
+    shards = ShardRepository(documents)
+    providers = ProviderRepository(documents, _shipped_providers)
+    leases = Leases(documents, clock, owner=_new_id())
+    requests = SyncRequests(executions, backends.sender, clock, _new_id)
+    limits = settings.sync_limits
+    checkpoints = CheckpointRepository(documents, clock)
+    inbound = InboundSync(
+        integrations=integrations,
+        providers=providers,
+        records=RunRecords(executions, integrations, checkpoints, clock),
+        checkpoints=checkpoints,
+        intake=PageIntake(shards, QuarantineRepository(documents), clock),
+        adapters=adapters,
+        leases=leases,
+        requests=requests,
+        limits=StepLimits(limits.max_records_per_sync, limits.sync_timeout_seconds * _STEP_SHARE),
+        clock=clock,
+    )
+    return Runtime(
+        tokens=backends.tokens,
+        sender=backends.sender,
+        message_source=backends.source,
+        clock=clock,
+        providers=Providers(providers, integrations, adapters, clock),
+        integrations=Integrations(integrations, providers, executions, adapters, clock, _new_id),
+        executions=executions,
+        shards=shards,
+        sync_requests=requests,
+        sync_scheduler=SyncScheduler(integrations, executions, requests, leases, clock),
+        inbound_sync=inbound,
+        dead_letters=DeadLetters(DeadLetterRepository(documents), inbound, clock),
+        health=Health(integrations, clock),
+        documents=documents,
+    )
+
+
+def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> AdapterSource:
+    from shared.adapters.registry import AdapterRegistry
+
+    registry = AdapterRegistry(clock, allow_private_addresses=settings.allow_private_addresses)
+    stack.push_async_callback(registry.close)
+    return registry
+
+
+def _shipped_providers() -> Sequence[ProviderDocument]:
+    from shared.adapters.catalog.catalog import shipped_providers
+
+    return shipped_providers()
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

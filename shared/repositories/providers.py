@@ -1,0 +1,99 @@
+"""The provider catalogue: what ships with the app, and what the operators added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from shared.domain.errors import AlreadyExistsError, NotFoundError
+from shared.domain.provider import Provider, ProviderDocument
+from shared.ports.documents import DocumentStore, Op, Query, Where
+from shared.repositories.model_repository import ModelRepository
+
+_SHIPPED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class ProviderRepository:
+    """Providers by category and id. A stored provider stands before a shipped one of the same id."""
+
+    def __init__(self, store: DocumentStore, shipped: Callable[[], Sequence[ProviderDocument]]) -> None:
+        self._models = ModelRepository(store, "providers", Provider)
+        self._shipped = shipped
+
+    async def get(self, category: str, provider_id: str) -> Provider:
+        """Return a provider by its full key.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        found = await self._models.get((category,), provider_id) or self._shipped_provider(provider_id)
+        if found is None:
+            raise _not_found(provider_id)
+        return found
+
+    async def find(self, provider_id: str) -> Provider:
+        """Return a provider by its id alone; ids are unique over all categories.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        where = (Where("id", Op.EQ, provider_id),)
+        page = await self._models.page(Query((), where, limit=1, sweep=True))
+        found = page.items[0] if page.items else self._shipped_provider(provider_id)
+        if found is None:
+            raise _not_found(provider_id)
+        return found
+
+    async def all(self) -> list[Provider]:
+        """Return the whole catalogue by id. It is a list of providers, not of data: it fits in memory."""
+        stored: dict[str, Provider] = {}
+        continuation = None
+        while True:
+            page = await self._models.page(Query((), limit=200, continuation=continuation, sweep=True))
+            stored.update((provider.id, provider) for provider in page.items)
+            continuation = page.continuation
+            if continuation is None:
+                break
+        shipped = {document.id: _as_provider(document) for document in self._shipped()}
+        return [provider for _, provider in sorted({**shipped, **stored}.items())]
+
+    async def create(self, provider: Provider) -> Provider:
+        """Store a new provider.
+
+        Raises:
+            AlreadyExistsError: The id is taken, be it by a shipped provider.
+        """
+        try:
+            await self.find(provider.id)
+        except NotFoundError:
+            return await self._models.create(provider)
+        raise AlreadyExistsError(f"There is a provider {provider.id} already; change it with PUT.")
+
+    async def save(self, provider: Provider) -> Provider:
+        """Store a changed provider; one that shipped gets a stored version that stands before it.
+
+        Raises:
+            StaleWriteError: It was changed meanwhile.
+        """
+        if provider.etag is None:
+            return await self._models.create(provider.changed(shipped=False))
+        return await self._models.replace(provider)
+
+    async def delete(self, provider: Provider) -> bool:
+        """Remove a stored provider; a shipped one of the same id comes forth again."""
+        return await self._models.delete((provider.category,), provider)
+
+    def _shipped_provider(self, provider_id: str) -> Provider | None:
+        return next(
+            (_as_provider(document) for document in self._shipped() if document.id == provider_id), None
+        )
+
+
+def _as_provider(document: ProviderDocument) -> Provider:
+    return Provider(
+        **document.model_dump(by_alias=False), shipped=True, created_at=_SHIPPED_AT, updated_at=_SHIPPED_AT
+    )
+
+
+def _not_found(provider_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no provider {provider_id}; GET /api/providers lists them.")

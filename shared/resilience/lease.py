@@ -1,0 +1,163 @@
+"""Leases with fencing tokens, over conditional writes of the document store.
+
+A lease says who may work on something until when. Its fencing token grows with every change of hands and
+never shrinks, so that what a former holder writes late can be told from what the present one writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from shared.domain.errors import (
+    AlreadyExistsError,
+    IntegrationError,
+    LeaseHeldError,
+    LeaseLostError,
+    StaleWriteError,
+)
+from shared.domain.model import rfc3339
+from shared.ports.clock import Clock
+from shared.ports.documents import Document, DocumentStore, JsonObject, Query
+from shared.telemetry.logs import get_logger
+
+LEASE_SECONDS = 60.0
+"""How long a lease lasts without renewal: what a crashed holder costs the next one at most."""
+
+_CONTAINER = "leases"
+_log = get_logger("lease")
+
+
+class Lease:
+    """A lease in hand."""
+
+    def __init__(self, name: str, clock: Clock, fencing_token: int, valid_until: float) -> None:
+        self.name = name
+        self.fencing_token = fencing_token
+        self._clock = clock
+        self._valid_until = valid_until
+
+    def check(self) -> None:
+        """Make sure that the lease still holds; call it before every write that relies on it.
+
+        Raises:
+            LeaseLostError: It ran out without being renewed.
+        """
+        if self._clock.monotonic() >= self._valid_until:
+            raise LeaseLostError(
+                f"The lease on {self.name} ran out; its work is given back to be done again."
+            )
+
+    def extend(self, valid_until: float) -> None:
+        """Note that the store has renewed the lease up to this monotonic time."""
+        self._valid_until = valid_until
+
+
+class Leases:
+    """Leases of one process.
+
+    Args:
+        store: Where the leases are kept.
+        clock: Time.
+        owner: Names this process among all that share the store.
+        seconds: How long a lease lasts unless it is renewed, which happens every third of that time.
+    """
+
+    def __init__(
+        self, store: DocumentStore, clock: Clock, owner: str, seconds: float = LEASE_SECONDS
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._seconds = seconds
+
+    @contextlib.asynccontextmanager
+    async def hold(self, scope: str, name: str) -> AsyncIterator[Lease]:
+        """Hold a lease for a block and keep it renewed.
+
+        Args:
+            scope: The tenant's id, or `system`.
+            name: The thing to work on, unique in its scope.
+
+        Raises:
+            LeaseHeldError: Somebody else holds it; carries the seconds until it can run out.
+            UnavailableError: The store does not answer.
+        """
+        started = self._clock.monotonic()
+        document = await self._acquire(scope, name)
+        lease = Lease(name, self._clock, document.body["fencingToken"], started + self._seconds)
+        renewal = asyncio.create_task(self._keep(lease, document), name=f"renew lease {name}")
+        try:
+            yield lease
+        finally:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+            await self._release(scope, name, lease.fencing_token)
+
+    async def _acquire(self, scope: str, name: str) -> Document:
+        held = await self._store.get(_CONTAINER, (scope,), name)
+        now = self._clock.now()
+        if held is not None and held.body["owner"] is not None:
+            left = (datetime.fromisoformat(held.body["expiresAt"]) - now).total_seconds()
+            if left > 0:
+                raise LeaseHeldError(f"{name} is being worked on.", retry_after_seconds=left)
+        body = self._body(scope, name, 1 + (held.body["fencingToken"] if held else 0))
+        try:
+            etag = await self._store.put(
+                _CONTAINER, body, if_match=held.etag if held else None, if_absent=held is None
+            )
+        except (StaleWriteError, AlreadyExistsError):
+            raise LeaseHeldError(f"{name} was taken at this moment.", retry_after_seconds=1) from None
+        return Document(body, etag)
+
+    async def _keep(self, lease: Lease, document: Document) -> None:
+        """Renew until cancelled. A lease that can't be renewed is left to run out, and `check` tells its holder."""
+        while True:
+            await self._clock.sleep(self._seconds / 3)
+            started = self._clock.monotonic()
+            body = self._body(document.body["scope"], document.body["id"], lease.fencing_token)
+            try:
+                document = Document(body, await self._store.put(_CONTAINER, body, if_match=document.etag))
+            except StaleWriteError:
+                lease.extend(started)
+                return
+            except IntegrationError as error:
+                _log.warning(
+                    "A lease could not be renewed", extra={"metadata": {"lease": lease.name}}, exc_info=error
+                )
+                continue
+            lease.extend(started + self._seconds)
+
+    async def _release(self, scope: str, name: str, fencing_token: int) -> None:
+        """Give the lease back, if it is still ours. Failing to is not an error: it runs out by itself."""
+        with contextlib.suppress(IntegrationError):
+            held = await self._store.get(_CONTAINER, (scope,), name)
+            if held and held.body["owner"] == self._owner and held.body["fencingToken"] == fencing_token:
+                await self._store.put(_CONTAINER, {**held.body, "owner": None}, if_match=held.etag)
+
+    def _body(self, scope: str, name: str, fencing_token: int) -> JsonObject:
+        now = self._clock.now()
+        return {
+            "id": name,
+            "scope": scope,
+            "owner": self._owner,
+            "expiresAt": rfc3339(now + timedelta(seconds=self._seconds)),
+            "fencingToken": fencing_token,
+            "schemaVersion": 1,
+            "updatedAt": rfc3339(now),
+        }
+
+
+async def release_abandoned(store: DocumentStore) -> None:
+    """Free every lease, for a process that knows itself to be the only one: whoever held them is dead."""
+    continuation = None
+    while True:
+        page = await store.query(_CONTAINER, Query((), limit=200, continuation=continuation, sweep=True))
+        for held in page.items:
+            if held.body["owner"] is not None:
+                await store.put(_CONTAINER, {**held.body, "owner": None}, if_match=held.etag)
+        continuation = page.continuation
+        if continuation is None:
+            return

@@ -1,0 +1,1 @@
+"""The use cases. Each takes ports and repositories, and nothing else."""

@@ -1,0 +1,245 @@
+"""Inbound sync: one step of a run, from a queue message to stored pages and the next message.
+
+The checkpoint is the truth about how far a run is. A step reads it, stores pages, and saves it after each;
+whatever line the process dies at, the message comes again and the step goes on from there.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from shared.domain.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    ConfigurationError,
+    IntegrationError,
+    LeaseLostError,
+    NotFoundError,
+    StaleWriteError,
+    StopError,
+)
+from shared.domain.integration import EntityMapping, Integration, IntegrationStatus
+from shared.domain.mapping import CompiledMapping
+from shared.domain.provider import Provider, ProviderStatus
+from shared.domain.sync import (
+    Checkpoint,
+    RunProgress,
+    SyncCounts,
+    SyncExecution,
+    SyncMessage,
+    SyncMode,
+)
+from shared.ports.adapter import Adapter, AdapterSource, FetchRequest, SourcePage
+from shared.ports.clock import Clock
+from shared.repositories.checkpoints import CheckpointRepository
+from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.providers import ProviderRepository
+from shared.resilience.lease import Lease, Leases
+from shared.services.page_intake import PageContext, PageIntake
+from shared.services.page_reader import read_pages
+from shared.services.run_records import RunRecords
+from shared.services.sync_requests import SyncRequests, first_message
+from shared.telemetry.logs import get_logger, log_context
+
+_log = get_logger("sync")
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """How much one step may do: records, and seconds after which no further page is begun."""
+
+    max_records: int
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What the parts of one step share."""
+
+    execution: SyncExecution
+    integration: Integration
+    adapter: Adapter
+    lease: Lease
+    deadline: float
+
+
+class InboundSync:
+    """Runs the steps of inbound syncs.
+
+    Args:
+        integrations, providers, checkpoints: Where the documents are.
+        records: Keeps the record of each run.
+        intake: Stores pages.
+        adapters: Opens lines to providers.
+        leases: Keeps two steps of one integration apart.
+        requests: Enqueues the step after this one.
+        limits: How much one step may do.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        *,
+        integrations: IntegrationRepository,
+        providers: ProviderRepository,
+        records: RunRecords,
+        checkpoints: CheckpointRepository,
+        intake: PageIntake,
+        adapters: AdapterSource,
+        leases: Leases,
+        requests: SyncRequests,
+        limits: StepLimits,
+        clock: Clock,
+    ) -> None:
+        self._integrations = integrations
+        self._providers = providers
+        self._records = records
+        self._checkpoints = checkpoints
+        self._intake = intake
+        self._adapters = adapters
+        self._leases = leases
+        self._requests = requests
+        self._limits = limits
+        self._clock = clock
+
+    async def run(self, message: SyncMessage) -> None:
+        """Do one step of a run, and enqueue the next or end the run. A step of an ended run does nothing.
+
+        Raises:
+            LeaseHeldError: Another step of the same integration is at work.
+            RetryableError: The provider or the store is not available; what is stored is kept.
+        """
+        with log_context(
+            tenant_id=message.tenant_id, integration_id=message.integration_id, operation="sync.inbound"
+        ):
+            async with self._leases.hold(message.tenant_id, f"sync.{message.integration_id}") as lease:
+                following = await self._locked(message, lease)
+            # Only now: whoever receives the next message at once would find the lease still held.
+            if following:
+                await self._requests.send(following)
+
+    async def give_up(self, message: SyncMessage, error: IntegrationError) -> None:
+        """End a run as failed because its step has failed too often."""
+        await self._records.failed(message.tenant_id, message.execution_id, error)
+
+    async def _locked(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
+        execution = await self._records.unfinished(message.tenant_id, message.execution_id)
+        if execution is None:
+            _log.info("The run has ended already", extra={"metadata": {"executionId": message.execution_id}})
+            return None
+        try:
+            return await self._step(execution, lease)
+        except StopError as error:
+            await self._records.failed(message.tenant_id, execution.id, error)
+            return None
+
+    async def _step(self, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
+        integration, provider = await self._subject(execution)
+        execution = await self._records.started(execution)
+        adapter = self._adapters.open(provider, integration)
+        try:
+            deadline = self._clock.monotonic() + self._limits.max_seconds
+            step = _Step(execution, integration, adapter, lease, deadline)
+            progress = await self._read(step)
+        finally:
+            await adapter.close()
+        if not all(entity.done for entity in progress):
+            await self._records.advanced(execution, progress)
+            return _following(execution, progress)
+        _log.debug("phase complete")
+        await self._records.completed(execution, progress)
+        return None
+
+    async def _subject(self, execution: SyncExecution) -> tuple[Integration, Provider]:
+        integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
+        if integration is None:
+            raise ConfigurationError("The integration was deleted while its run was under way.")
+        if integration.status is not IntegrationStatus.ACTIVE:
+            raise ConfigurationError("The integration was disabled while its run was under way.")
+        try:
+            provider = await self._providers.get(integration.provider_category, integration.provider_id)
+        except NotFoundError as error:
+            raise ConfigurationError(str(error)) from None
+        if provider.status is ProviderStatus.DISABLED:
+            raise ConfigurationError(f"The provider {provider.id} is disabled.")
+        return integration, provider
+
+    async def _read(self, step: _Step) -> list[RunProgress]:
+        """Store pages of the first entity that is not done; return how far each entity of the run is."""
+        progress: list[RunProgress] = []
+        at_work = False
+        for entity in step.execution.entities:
+            mapping = self._mapping(step, entity)
+            checkpoint = await self._checkpoints.load(step.integration.tenant_id, step.integration.id, entity)
+            entity_progress = checkpoint.progress_of(step.execution.id)
+            if not entity_progress.done and not at_work:
+                at_work = True
+                entity_progress = await self._read_entity(step, mapping, checkpoint)
+            progress.append(entity_progress)
+        return progress
+
+    async def _read_entity(self, step: _Step, mapping: EntityMapping, checkpoint: Checkpoint) -> RunProgress:
+        compiled = CompiledMapping(mapping)
+        progress = checkpoint.progress_of(step.execution.id)
+        request = FetchRequest(
+            entity=mapping.entity,
+            watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
+            position=progress.position,
+            page_size=self._limits.max_records,
+        )
+        async with aclosing(read_pages(step.adapter, request, self._limits.max_records)) as pages:
+            async for page in pages:
+                context = PageContext(
+                    step.integration.tenant_id,
+                    step.integration.id,
+                    step.execution.id,
+                    mapping,
+                    progress.pages,
+                    step.lease,
+                )
+                counts = await self._intake.store(context, page.records, compiled)
+                progress = _advanced(progress, page, counts)
+                checkpoint = await self._save(checkpoint, progress, step.lease)
+                if self._clock.monotonic() >= step.deadline:
+                    break
+        return progress
+
+    async def _save(self, checkpoint: Checkpoint, progress: RunProgress, lease: Lease) -> Checkpoint:
+        _log.debug("phase checkpoint")
+        lease.check()
+        watermark = (
+            progress.watermark if progress.done and progress.watermark is not None else checkpoint.watermark
+        )
+        try:
+            return await self._checkpoints.save(
+                checkpoint.changed(run=progress, watermark=watermark, fencing_token=lease.fencing_token)
+            )
+        except (StaleWriteError, AlreadyExistsError):
+            raise LeaseLostError("Another process has gone on with this run.") from None
+
+    def _mapping(self, step: _Step, entity: str) -> EntityMapping:
+        mapping = step.integration.mapping_of(entity)
+        if mapping is None:
+            raise ConfigurationError(f"The entity {entity} is no longer mapped; start a new sync.")
+        allowed = step.integration.allowed_shard_types
+        if allowed is not None and mapping.shard_type_id not in allowed:
+            raise AccessDeniedError(f"The integration may not write shards of type {mapping.shard_type_id}.")
+        return mapping
+
+
+def _advanced(progress: RunProgress, page: SourcePage, counts: SyncCounts) -> RunProgress:
+    return RunProgress(
+        execution_id=progress.execution_id,
+        pages=progress.pages + 1,
+        position=dict(page.next_position) if page.next_position is not None else None,
+        watermark=page.watermark if page.watermark is not None else progress.watermark,
+        counts=progress.counts + counts,
+        done=page.next_position is None,
+    )
+
+
+def _following(execution: SyncExecution, progress: list[RunProgress]) -> SyncMessage:
+    """Return the next step, numbered by the pages stored: a step done twice names the same one."""
+    pages = sum(entity.pages for entity in progress)
+    return first_message(execution).model_copy(update={"part": 1 + pages})

@@ -1,0 +1,191 @@
+"""Configuring integrations: what a tenant admin does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.domain.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    InvalidStateError,
+    NotFoundError,
+    Problem,
+    StaleWriteError,
+)
+from shared.domain.integration import Integration, IntegrationSettings, IntegrationStatus
+from shared.domain.model import Id
+from shared.domain.provider import Provider, ProviderStatus
+from shared.domain.validation import to_problems
+from shared.ports.adapter import AdapterSource
+from shared.ports.clock import Clock
+from shared.repositories.executions import ExecutionRepository
+from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.model_repository import ModelPage
+from shared.repositories.providers import ProviderRepository
+from shared.services.sync_scheduler import next_sync
+
+
+class NewIntegration(IntegrationSettings):
+    """A request to enable a provider."""
+
+    provider_id: Id
+
+
+class Integrations:
+    """A tenant's integrations. An `etag`, where given, must be that of the stored version."""
+
+    def __init__(
+        self,
+        integrations: IntegrationRepository,
+        providers: ProviderRepository,
+        executions: ExecutionRepository,
+        adapters: AdapterSource,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._integrations = integrations
+        self._providers = providers
+        self._executions = executions
+        self._adapters = adapters
+        self._clock = clock
+        self._new_id = new_id
+
+    async def get(self, tenant_id: str, integration_id: str) -> Integration:
+        """Return one integration. Raises NotFoundError."""
+        return await self._integrations.get(tenant_id, integration_id)
+
+    async def page(self, tenant_id: str, limit: int, continuation: str | None) -> ModelPage[Integration]:
+        """Return one page of the tenant's integrations, by id."""
+        return await self._integrations.page(tenant_id, limit, continuation)
+
+    async def create(self, tenant_id: str, request: NewIntegration) -> Integration:
+        """Enable a provider for a tenant; the integration starts disabled.
+
+        Raises:
+            InvalidRequestError: The provider is not there for the tenant, or the settings don't fit it.
+        """
+        provider = await self._provider_for(tenant_id, request.provider_id)
+        now = self._clock.now()
+        integration = Integration(
+            id=self._new_id(),
+            tenant_id=tenant_id,
+            provider_category=provider.category,
+            created_at=now,
+            updated_at=now,
+            **request.model_dump(by_alias=False),
+        )
+        self._check(provider, integration)
+        return await self._integrations.create(integration)
+
+    async def update(
+        self, tenant_id: str, integration_id: str, changes: Mapping[str, Any], etag: str | None
+    ) -> Integration:
+        """Change some of an integration's settings; `changes` is the JSON of IntegrationSettings, in part.
+
+        Raises:
+            NotFoundError: The tenant has no such integration.
+            InvalidRequestError: The settings would not be valid.
+            StaleWriteError: `etag` is not that of the stored version.
+        """
+        integration = await self._current(tenant_id, integration_id, etag)
+        settings = _merged(integration, changes)
+        provider = await self._providers.get(integration.provider_category, integration.provider_id)
+        updated = integration.changed(
+            **{name: getattr(settings, name) for name in IntegrationSettings.model_fields},
+            updated_at=self._clock.now(),
+        )
+        self._check(provider, updated)
+        if updated.sync_config != integration.sync_config and updated.status is IntegrationStatus.ACTIVE:
+            updated = updated.changed(next_sync_at=next_sync(updated, self._clock))
+        return await self._integrations.replace(updated)
+
+    async def set_active(
+        self, tenant_id: str, integration_id: str, etag: str | None, *, active: bool
+    ) -> Integration:
+        """Activate or disable an integration; a run under way ends at its next step when it is disabled.
+
+        Raises:
+            NotFoundError: The tenant has no such integration.
+            InvalidStateError: To activate it, it must map an entity and its provider must not be disabled.
+        """
+        integration = await self._current(tenant_id, integration_id, etag)
+        if active:
+            provider = await self._providers.get(integration.provider_category, integration.provider_id)
+            if provider.status is ProviderStatus.DISABLED:
+                raise InvalidStateError(f"The provider {provider.id} is disabled.")
+            if not integration.entity_mappings:
+                raise InvalidStateError("The integration maps no entity; set entityMappings first.")
+        status = IntegrationStatus.ACTIVE if active else IntegrationStatus.DISABLED
+        return await self._integrations.replace(
+            integration.changed(
+                status=status,
+                next_sync_at=next_sync(integration, self._clock) if active else None,
+                updated_at=self._clock.now(),
+            )
+        )
+
+    async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:
+        """Remove an integration that is disabled and has no run under way. Its shards and runs stay.
+
+        Raises:
+            NotFoundError: The tenant has no such integration.
+            InvalidStateError: It is active, or a run has not ended.
+        """
+        integration = await self._current(tenant_id, integration_id, etag)
+        if integration.status is IntegrationStatus.ACTIVE:
+            raise InvalidStateError("The integration is active; disable it first.")
+        run = await self._executions.active_of(tenant_id, integration_id)
+        if run:
+            raise InvalidStateError(f"Execution {run.id} has not ended yet; try again when it has.")
+        await self._integrations.delete(integration)
+
+    async def _current(self, tenant_id: str, integration_id: str, etag: str | None) -> Integration:
+        integration = await self._integrations.get(tenant_id, integration_id)
+        if etag is not None and etag != integration.etag:
+            raise StaleWriteError("The integration was changed since you read it; read it again.")
+        return integration
+
+    async def _provider_for(self, tenant_id: str, provider_id: str) -> Provider:
+        try:
+            provider = await self._providers.find(provider_id)
+        except NotFoundError:
+            provider = None
+        if provider is None or not provider.is_visible_to(tenant_id):
+            problem = Problem("providerId", "no such provider; GET /api/providers lists them")
+            raise InvalidRequestError("The provider is not there.", [problem])
+        if provider.status in {ProviderStatus.DISABLED, ProviderStatus.DEPRECATED}:
+            problem = Problem(
+                "providerId", f"this provider is {provider.status.value} and takes no new integrations"
+            )
+            raise InvalidRequestError("The provider can't be used.", [problem])
+        return provider
+
+    def _check(self, provider: Provider, integration: Integration) -> None:
+        """Make sure that the settings fit the provider's document, before anything is stored."""
+        try:
+            known = self._adapters.entities(provider)
+            self._adapters.check_settings(provider, integration.settings)
+        except ConfigurationError as error:
+            raise InvalidRequestError(
+                "The settings don't fit the provider.", [Problem("settings", str(error))]
+            ) from None
+        problems = [
+            Problem(f"entityMappings.{index}.entity", f"unknown; the provider has: {', '.join(known)}")
+            for index, mapping in enumerate(integration.entity_mappings)
+            if mapping.entity not in known
+        ]
+        if problems:
+            raise InvalidRequestError("The mappings don't fit the provider.", problems)
+
+
+def _merged(integration: Integration, changes: Mapping[str, Any]) -> IntegrationSettings:
+    present = integration.model_dump(
+        mode="json", by_alias=True, include=set(IntegrationSettings.model_fields)
+    )
+    try:
+        return IntegrationSettings.model_validate({**present, **changes})
+    except ValidationError as error:
+        raise InvalidRequestError("The settings are not valid.", to_problems(error)) from None

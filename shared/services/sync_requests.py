@@ -1,0 +1,110 @@
+"""Asking for a sync run: the record of it first, then the message that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared.domain.errors import InvalidRequestError, InvalidStateError, Problem
+from shared.domain.integration import Integration, IntegrationStatus
+from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED
+from shared.domain.sync import SyncExecution, SyncMessage, SyncMode, Trigger
+from shared.ports.clock import Clock
+from shared.ports.queue import MessageSender, OutgoingMessage
+from shared.repositories.executions import ExecutionRepository
+
+
+class SyncRequests:
+    """Starts runs and keeps them going.
+
+    Args:
+        executions: Records of runs.
+        sender: Where messages go.
+        clock: Time.
+        new_id: Makes ids of runs.
+    """
+
+    def __init__(
+        self, executions: ExecutionRepository, sender: MessageSender, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self._executions = executions
+        self._sender = sender
+        self._clock = clock
+        self._new_id = new_id
+
+    async def start(
+        self,
+        integration: Integration,
+        mode: SyncMode,
+        trigger: Trigger,
+        request_id: str,
+        entity: str | None = None,
+    ) -> SyncExecution:
+        """Record a new run and enqueue its first step.
+
+        A crash between the two leaves a queued run without a message; the scheduler finds it by its silence.
+
+        Raises:
+            InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended.
+            InvalidRequestError: `entity` is not mapped.
+        """
+        entities = _entities(integration, entity)
+        if integration.status is not IntegrationStatus.ACTIVE:
+            raise InvalidStateError("The integration is not active; activate it first.")
+        active = await self._executions.active_of(integration.tenant_id, integration.id)
+        if active:
+            raise InvalidStateError(f"Execution {active.id} of this integration has not ended yet.")
+        now = self._clock.now()
+        execution = await self._executions.create(
+            SyncExecution(
+                id=self._new_id(),
+                tenant_id=integration.tenant_id,
+                integration_id=integration.id,
+                trigger=trigger,
+                mode=mode,
+                entities=entities,
+                request_id=request_id,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        await self.send(first_message(execution))
+        return execution
+
+    async def send(self, message: SyncMessage, delay_seconds: float = 0) -> None:
+        """Enqueue one step of a run, to be delivered after a delay."""
+        queue = QUEUES[SYNC_INBOUND_SCHEDULED]
+        outgoing = OutgoingMessage(
+            body=message.model_dump_json(by_alias=True).encode(),
+            message_id=message.message_id,
+            properties={
+                "tenantId": message.tenant_id,
+                "integrationId": message.integration_id,
+                "requestId": message.request_id,
+                "priority": int(queue.priority),
+            },
+            scheduled_at=self._clock.now() + timedelta(seconds=delay_seconds) if delay_seconds > 0 else None,
+        )
+        await self._sender.send(queue.name, [outgoing])
+
+
+def first_message(execution: SyncExecution) -> SyncMessage:
+    """Return the message that starts a run, or sets it going again."""
+    return SyncMessage(
+        tenant_id=execution.tenant_id,
+        integration_id=execution.integration_id,
+        execution_id=execution.id,
+        request_id=execution.request_id,
+    )
+
+
+def _entities(integration: Integration, entity: str | None) -> tuple[str, ...]:
+    mapped = tuple(mapping.entity for mapping in integration.entity_mappings)
+    if not mapped:
+        raise InvalidStateError("The integration maps no entity; set entityMappings first.")
+    if entity is None:
+        return mapped
+    if entity not in mapped:
+        problem = Problem("entity", f"not mapped; one of: {', '.join(mapped)}")
+        raise InvalidRequestError("The entity is not mapped.", [problem])
+    return (entity,)

@@ -1,0 +1,130 @@
+"""A small world for sync tests: a real embedded store, a scripted provider, one integration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
+from shared.domain.integration import EntityMapping, FieldMapping, Integration, IntegrationStatus, SyncConfig
+from shared.domain.provider import ProviderDocument
+from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
+from shared.ports.adapter import SourceRecord
+from shared.ports.documents import DocumentStore, JsonObject, Query
+from shared.repositories.checkpoints import CheckpointRepository
+from shared.repositories.executions import ExecutionRepository
+from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.providers import ProviderRepository
+from shared.repositories.quarantine import QuarantineRepository
+from shared.repositories.shards import ShardRepository
+from shared.resilience.lease import Leases
+from shared.services.inbound_sync import InboundSync, StepLimits
+from shared.services.page_intake import PageIntake
+from shared.services.run_records import RunRecords
+from shared.services.sync_requests import SyncRequests
+from shared.services.sync_scheduler import SyncScheduler
+from tests.fakes.adapter import FakeAdapter, FakeAdapterSource
+from tests.fakes.clock import START, FakeClock, ManualClock
+from tests.fakes.queue import FakeSender
+
+TENANT = "acme"
+PROVIDER = ProviderDocument(id="fake", category="test", display_name="Fake", rest={})
+FIELDS = (
+    FieldMapping(external_field="name", shard_field="name", transform="trim", required=True),
+    FieldMapping(external_field="size", shard_field="size", transform="number"),
+)
+
+
+def record(key: str, name: str | None = "a name", *, deleted: bool = False, **data: Any) -> SourceRecord:
+    return SourceRecord(key, {"name": name, **data}, deleted=deleted)
+
+
+class SyncWorld:
+    """Everything that a sync needs, with names for what tests look at."""
+
+    def __init__(self, store: DocumentStore, clock: FakeClock, limits: StepLimits) -> None:
+        self.store = store
+        self.clock = clock
+        self.sender = FakeSender()
+        self.adapter = FakeAdapter([])
+        self.integrations = IntegrationRepository(store)
+        self.executions = ExecutionRepository(store)
+        self.leases = Leases(store, clock, "this process")
+        ids = count(1)
+        self.requests = SyncRequests(self.executions, self.sender, clock, lambda: f"run{next(ids)}")
+        self.providers = ProviderRepository(store, lambda: [PROVIDER])
+        checkpoints = CheckpointRepository(store, clock)
+        self.sync = InboundSync(
+            integrations=self.integrations,
+            providers=self.providers,
+            records=RunRecords(self.executions, self.integrations, checkpoints, clock),
+            checkpoints=checkpoints,
+            intake=PageIntake(ShardRepository(store), QuarantineRepository(store), clock),
+            adapters=FakeAdapterSource(self.adapter),
+            leases=self.leases,
+            requests=self.requests,
+            limits=limits,
+            clock=clock,
+        )
+        self.scheduler = SyncScheduler(self.integrations, self.executions, self.requests, self.leases, clock)
+
+    async def add_integration(self, **changes: Any) -> Integration:
+        mapping = EntityMapping(entity="thing", shard_type_id="thing-shard", fields=FIELDS)
+        integration = Integration(
+            id="int1",
+            tenant_id=TENANT,
+            name="Things",
+            provider_id="fake",
+            provider_category="test",
+            status=IntegrationStatus.ACTIVE,
+            entity_mappings=(mapping,),
+            sync_config=SyncConfig(),
+            created_at=START,
+            updated_at=START,
+        )
+        return await self.integrations.create(integration.changed(**changes))
+
+    async def run(self, mode: SyncMode = SyncMode.INCREMENTAL) -> SyncExecution:
+        """Start a run and do its steps until none is left."""
+        integration = await self.integrations.get(TENANT, "int1")
+        execution = await self.requests.start(integration, mode, Trigger.MANUAL, "request-1")
+        await self.work()
+        return await self.executions.get(TENANT, execution.id)
+
+    async def work(self) -> None:
+        """Handle messages until there are none."""
+        while steps := self.sender.steps():
+            for step in steps:
+                await self.sync.run(step)
+
+    async def shards(self) -> dict[str, JsonObject]:
+        """Every shard, tombstones too, by the external id of its record."""
+        page = await self.store.query("shards", Query((TENANT, "thing-shard"), limit=1000))
+        return {document.body["source"]["externalId"]: document.body for document in page.items}
+
+    async def etags(self) -> dict[str, str]:
+        """The version of every shard: what was not written keeps it."""
+        page = await self.store.query("shards", Query((TENANT, "thing-shard"), limit=1000))
+        return {document.body["source"]["externalId"]: document.etag for document in page.items}
+
+    async def quarantined(self) -> list[JsonObject]:
+        page = await self.store.query("quarantine", Query((TENANT,), limit=1000))
+        return [document.body for document in page.items]
+
+    async def status(self, execution_id: str = "run1") -> ExecutionStatus:
+        return (await self.executions.get(TENANT, execution_id)).status
+
+
+@asynccontextmanager
+async def sync_world(
+    folder: Path, max_records: int = 4, max_seconds: float = 480
+) -> AsyncIterator[SyncWorld]:
+    clock = ManualClock()
+    store = await SqliteDocumentStore.open(folder / "documents.db", clock)
+    try:
+        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds))
+    finally:
+        await store.close()

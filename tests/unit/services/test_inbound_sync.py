@@ -1,0 +1,246 @@
+"""Inbound sync: what a run leaves behind, also when it is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.domain.errors import CredentialsRejectedError, LeaseHeldError, UnavailableError
+from shared.domain.integration import IntegrationStatus
+from shared.domain.sync import ExecutionStatus, SyncCounts, SyncMode, Trigger
+from shared.services.sync_requests import first_message
+from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SyncWorld]:
+    async with sync_world(tmp_path) as made:
+        await made.add_integration()
+        yield made
+
+
+async def test_a_first_run_creates_a_shard_for_every_record(world: SyncWorld) -> None:
+    """Mapped data, where it came from, and a count for each record."""
+    world.adapter.records = [record("a", " Ann ", size="3"), record("b", "Bob"), record("c", "Cy")]
+    execution = await world.run()
+    shards = await world.shards()
+    assert execution.status is ExecutionStatus.SUCCEEDED
+    assert execution.counts == SyncCounts(read=3, created=3)
+    assert {key: shard["data"] for key, shard in shards.items()} == {
+        "a": {"name": "Ann", "size": 3},
+        "b": {"name": "Bob"},
+        "c": {"name": "Cy"},
+    }
+    assert all(
+        shard["tenantId"] == TENANT and shard["source"]["entity"] == "thing" for shard in shards.values()
+    )
+
+
+async def test_an_unchanged_record_is_not_written(world: SyncWorld) -> None:
+    """A second full run reads everything and writes only what differs."""
+    world.adapter.records = [record("a"), record("b"), record("c")]
+    await world.run()
+    before = await world.etags()
+    world.adapter.records[1] = record("b", "another name")
+    execution = await world.run(SyncMode.FULL)
+    after = await world.etags()
+    assert execution.counts == SyncCounts(read=3, updated=1, unchanged=2)
+    assert {key for key in after if after[key] != before[key]} == {"b"}
+
+
+async def test_an_incremental_run_begins_at_the_watermark(world: SyncWorld) -> None:
+    """Only what came since the last run is read."""
+    world.adapter.records = [record("a"), record("b"), record("c")]
+    await world.run()
+    world.adapter.records.append(record("d"))
+    execution = await world.run()
+    assert execution.counts == SyncCounts(read=1, created=1)
+
+
+async def test_a_deleted_record_leaves_a_tombstone(world: SyncWorld) -> None:
+    """Its data is gone and the change can be seen; deleting what was never there does nothing."""
+    world.adapter.records = [record("a"), record("b")]
+    await world.run()
+    world.adapter.records += [record("a", deleted=True), record("z", deleted=True)]
+    execution = await world.run()
+    shards = await world.shards()
+    assert execution.counts == SyncCounts(read=2, deleted=1, unchanged=1)
+    assert (shards["a"]["data"], "deletedAt" in shards["a"]) == ({}, True)
+    assert set(shards) == {"a", "b"}
+
+
+async def test_a_record_that_comes_back_is_created_again(world: SyncWorld) -> None:
+    """A tombstone gives way to a live shard."""
+    world.adapter.records = [record("a"), record("a", deleted=True)]
+    world.adapter.page_size = 1
+    await world.run()
+    world.adapter.records.append(record("a"))
+    execution = await world.run()
+    assert execution.counts == SyncCounts(read=1, created=1)
+    assert "deletedAt" not in (await world.shards())["a"]
+
+
+async def test_a_bad_record_goes_to_quarantine_and_the_others_are_kept(world: SyncWorld) -> None:
+    """The run ends partial, and the reason says what to mend."""
+    world.adapter.records = [record("a"), record("b", None), record("c", size="wide")]
+    execution = await world.run()
+    assert (execution.status, execution.counts) == (
+        ExecutionStatus.PARTIAL,
+        SyncCounts(read=3, created=1, rejected=2),
+    )
+    assert {entry["externalId"]: entry["reason"]["code"] for entry in await world.quarantined()} == {
+        "b": "required",
+        "c": "transform_number",
+    }
+
+
+async def test_of_two_records_with_one_id_on_a_page_the_last_counts(world: SyncWorld) -> None:
+    """The later is the newer; both were read."""
+    world.adapter.records = [record("a", "old"), record("a", "new")]
+    execution = await world.run()
+    assert execution.counts == SyncCounts(read=2, created=1)
+    assert (await world.shards())["a"]["data"] == {"name": "new"}
+
+
+async def test_a_long_run_goes_on_in_follow_up_messages(world: SyncWorld) -> None:
+    """No message handles more than its limit, and nothing is read twice."""
+    world.adapter.records = [record(f"r{number}") for number in range(10)]
+    integration = await world.integrations.get(TENANT, "int1")
+    execution = await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    handled = 0
+    while steps := world.sender.steps():
+        handled += len(steps)
+        await world.sync.run(steps[0])
+    assert handled == 3
+    assert (await world.executions.get(TENANT, execution.id)).counts == SyncCounts(read=10, created=10)
+    assert len(world.adapter.requests) == 5
+
+
+async def test_two_entities_are_synced_one_after_the_other(tmp_path: Path) -> None:
+    """Each has its own checkpoint, and the run ends when all are done."""
+    async with sync_world(tmp_path) as world:
+        integration = await world.add_integration()
+        other = integration.entity_mappings[0].model_copy(update={"entity": "other"})
+        await world.integrations.replace(
+            integration.changed(entity_mappings=(*integration.entity_mappings, other))
+        )
+        world.adapter.records = [record(f"r{number}") for number in range(5)]
+        execution = await world.run()
+        assert (execution.status, execution.counts) == (
+            ExecutionStatus.SUCCEEDED,
+            SyncCounts(read=10, created=10),
+        )
+
+
+async def test_a_provider_that_is_away_leaves_the_run_to_be_tried_again(world: SyncWorld) -> None:
+    """What was stored stays, and the next try goes on behind it."""
+    world.adapter.records = [record("a"), record("b"), record("c")]
+    world.adapter.faults[2] = UnavailableError("down")
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    with pytest.raises(UnavailableError):
+        await world.sync.run(step)
+    assert await world.status() is ExecutionStatus.RUNNING
+    await world.sync.run(step)
+    execution = await world.executions.get(TENANT, "run1")
+    assert (execution.status, execution.counts) == (ExecutionStatus.SUCCEEDED, SyncCounts(read=3, created=3))
+
+
+async def test_a_provider_that_refuses_ends_the_run_as_failed(world: SyncWorld) -> None:
+    """The reason stands in the run, and the integration shows how it ended."""
+    world.adapter.faults[1] = CredentialsRejectedError("The key was revoked.")
+    execution = await world.run()
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.error is not None
+    assert execution.error.code == "credentials_rejected"
+    last = (await world.integrations.get(TENANT, "int1")).last_sync
+    assert last is not None
+    assert last.status == "failed"
+
+
+async def test_a_page_that_was_stored_but_not_checkpointed_is_counted_once(world: SyncWorld) -> None:
+    """The process may die between the two; storing the page again writes and counts nothing anew."""
+    world.adapter.records = [record("a"), record("b", None), record("c")]
+    world.adapter.page_size = 3
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    await world.sync.run(step)
+    before = await world.etags()
+    # As if the process had died before anything but the shards was written.
+    execution = await world.executions.get(TENANT, "run1")
+    await world.executions.replace(execution.changed(status=ExecutionStatus.RUNNING, counts=SyncCounts()))
+    assert await world.store.delete("checkpoints", (TENANT, "int1"), "inbound.thing")
+    await world.sync.run(step)
+    again = await world.executions.get(TENANT, "run1")
+    assert again.counts == SyncCounts(read=3, created=2, rejected=1)
+    assert await world.etags() == before
+
+
+async def test_a_step_of_a_run_that_has_ended_does_nothing(world: SyncWorld) -> None:
+    """A message may be delivered again at any time later."""
+    world.adapter.records = [record("a")]
+    execution = await world.run()
+    await world.sync.run(first_message(execution))
+    assert len(world.adapter.requests) == 1
+    assert (await world.executions.get(TENANT, execution.id)).etag == execution.etag
+
+
+async def test_two_steps_of_one_integration_never_work_at_once(world: SyncWorld) -> None:
+    """The second is told when to come back."""
+    integration = await world.integrations.get(TENANT, "int1")
+    execution = await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    async with world.leases.hold(TENANT, "sync.int1"):
+        with pytest.raises(LeaseHeldError) as caught:
+            await world.sync.run(first_message(execution))
+    assert caught.value.retry_after_seconds == 60
+
+
+async def test_disabling_an_integration_ends_its_run(world: SyncWorld) -> None:
+    """The next step says why it stopped."""
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    await world.integrations.replace(integration.changed(status=IntegrationStatus.DISABLED))
+    await world.work()
+    assert await world.status() is ExecutionStatus.FAILED
+
+
+async def test_the_time_limit_ends_a_step_between_pages(tmp_path: Path) -> None:
+    """The rest goes on in the next message."""
+    async with sync_world(tmp_path, max_records=100, max_seconds=0) as world:
+        await world.add_integration()
+        world.adapter.records = [record(f"r{number}") for number in range(6)]
+        execution = await world.run()
+        assert execution.counts == SyncCounts(read=6, created=6)
+
+
+async def test_the_adapter_is_closed_whatever_happens(world: SyncWorld) -> None:
+    """Connections are given back after success and after failure."""
+    await world.run()
+    world.adapter.faults[2] = CredentialsRejectedError("no")
+    await world.run()
+    assert world.adapter.closed == 2
+
+
+async def test_a_record_too_large_for_a_document_goes_to_quarantine(world: SyncWorld) -> None:
+    """The others are stored; the entry keeps the reason, without the record that no document can hold."""
+    world.adapter.records = [record("a"), record("b", "x" * (3 * 1024 * 1024))]
+    execution = await world.run()
+    assert execution.counts == SyncCounts(read=2, created=1, rejected=1)
+    (entry,) = await world.quarantined()
+    assert (entry["externalId"], entry["reason"]["code"], entry["record"]) == (
+        "b",
+        "document_too_large",
+        None,
+    )
+
+
+async def test_a_failed_run_counts_what_it_had_stored(world: SyncWorld) -> None:
+    """What stopped it comes after that."""
+    world.adapter.records = [record(f"r{number}") for number in range(4)]
+    world.adapter.faults[2] = CredentialsRejectedError("The key was revoked.")
+    execution = await world.run()
+    assert (execution.status, execution.counts) == (ExecutionStatus.FAILED, SyncCounts(read=2, created=2))

@@ -1,0 +1,78 @@
+"""The scheduler: what is due is started once, what fell silent goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.domain.integration import IntegrationStatus, SyncConfig
+from shared.domain.sync import ExecutionStatus, SyncMode, Trigger
+from shared.services.sync_scheduler import SILENCE_SECONDS
+from tests.fakes.clock import START
+from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SyncWorld]:
+    async with sync_world(tmp_path) as made:
+        yield made
+
+
+async def test_a_due_integration_is_started_and_its_next_time_noted(world: SyncWorld) -> None:
+    """The run is scheduled, and the integration is not due again before its interval is over."""
+    await world.add_integration(sync_config=SyncConfig(interval_seconds=600), next_sync_at=START)
+    assert await world.scheduler.run("request-1") == 1
+    assert await world.scheduler.run("request-2") == 0
+    integration = await world.integrations.get(TENANT, "int1")
+    assert integration.next_sync_at == START + timedelta(seconds=600)
+    execution = await world.executions.get(TENANT, "run1")
+    assert (execution.trigger, execution.status) == (Trigger.SCHEDULED, ExecutionStatus.QUEUED)
+
+
+async def test_nothing_is_started_before_its_time_or_while_disabled(world: SyncWorld) -> None:
+    """Only active integrations whose time has come are due."""
+    await world.add_integration(next_sync_at=START + timedelta(seconds=1))
+    await world.add_integration(id="int2", status=IntegrationStatus.DISABLED, next_sync_at=START)
+    await world.add_integration(id="int3")
+    assert await world.scheduler.run("request-1") == 0
+
+
+async def test_a_run_that_has_not_ended_is_not_doubled(world: SyncWorld) -> None:
+    """A crash between starting a run and noting the next time starts no second one."""
+    integration = await world.add_integration(sync_config=SyncConfig(interval_seconds=60), next_sync_at=START)
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    assert await world.scheduler.run("request-2") == 0
+    assert len(world.sender.steps()) == 1
+    next_sync_at = (await world.integrations.get(TENANT, "int1")).next_sync_at
+    assert next_sync_at == START + timedelta(seconds=60)
+
+
+async def test_a_run_whose_message_was_lost_is_set_going_again(world: SyncWorld) -> None:
+    """A crash between recording a run and sending its message costs time, not the run."""
+    integration = await world.add_integration()
+    world.adapter.records = [record("a")]
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    world.sender.steps()
+    world.clock.advance(SILENCE_SECONDS + 1)
+    await world.scheduler.run("request-2")
+    await world.work()
+    assert await world.status() is ExecutionStatus.SUCCEEDED
+
+
+async def test_a_run_that_wrote_lately_is_left_alone(world: SyncWorld) -> None:
+    """Silence is what counts, not age."""
+    integration = await world.add_integration()
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    world.clock.advance(SILENCE_SECONDS - 1)
+    await world.scheduler.run("request-2")
+    assert len(world.sender.steps()) == 1
+
+
+async def test_only_one_instance_schedules_at_a_time(world: SyncWorld) -> None:
+    """The other has nothing to do, and that is no error."""
+    await world.add_integration(next_sync_at=START)
+    async with world.leases.hold("system", "sync-scheduler"):
+        assert await world.scheduler.run("request-1") == 0
