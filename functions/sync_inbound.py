@@ -28,4 +28,5 @@ async def sync_inbound(message: ServiceBusMessage) -> None:
     except ValidationError as error:
         problems = ", ".join(str(item["loc"]) for item in error.errors())
         raise UnreadableMessageError(f"The message is no step of a sync; wrong are: {problems}") from None
-    await run_step(await bootstrap.runtime(), step)
+    runtime = await bootstrap.runtime()
+    await run_step(runtime.inbound_sync, runtime.sync_requests, step)
