@@ -1,0 +1,59 @@
+"""The document stores that the contract holds for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
+from shared.ports.documents import DocumentStore
+from tests.contract.document_reading import new_tenant
+from tests.fakes.clock import FakeClock
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A store with every declared container; `clock` moves its time, or is None where nobody can."""
+
+    store: DocumentStore
+    clock: FakeClock | None
+
+
+@asynccontextmanager
+async def _sqlite(folder: Path) -> AsyncIterator[Backend]:
+    clock = FakeClock()
+    store = await SqliteDocumentStore.open(folder / "documents.db", clock)
+    try:
+        yield Backend(store, clock)
+    finally:
+        await store.close()
+
+
+BACKENDS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {"sqlite": _sqlite}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
+    async with BACKENDS[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def documents(backend: Backend) -> DocumentStore:
+    return backend.store
+
+
+@pytest.fixture
+def document_clock(backend: Backend) -> FakeClock:
+    if backend.clock is None:
+        pytest.skip("this backend's time is its own")
+    return backend.clock
+
+
+@pytest.fixture
+def tenant() -> str:
+    return new_tenant()
