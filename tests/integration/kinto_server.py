@@ -33,6 +33,7 @@ kinto.permission_backend = kinto.core.permission.memory
 kinto.userid_hmac_secret = for-tests-only
 kinto.bucket_create_principals = system.Everyone
 kinto.batch_max_requests = {batch_size}
+kinto.explicit_permissions = false
 kinto.storage_max_fetch_size = 1000000
 """
 

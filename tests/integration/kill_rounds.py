@@ -1,0 +1,230 @@
+"""Rounds of: change the server, start a sync, kill -9 the app in a phase, restart, compare with the server.
+
+    python -m tests.integration.kill_rounds --rows 28000 --rounds 50 --seed 1
+
+Every fifth round starts with an empty data folder, so that first loads are killed too. What a round does is
+decided by its seed alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.integration.app_process import AppProcess
+from tests.integration.kinto_server import KintoCollection, KintoServer, kinto_executable
+
+PHASES = ("fetch", "map", "write", "checkpoint", "complete")
+ROUNDS_PER_FOLDER = 5
+MAX_DELAY_SECONDS = 0.02
+MAPPING = {
+    "entity": "record",
+    "shardTypeId": "row",
+    "fields": [
+        {"externalField": name, "shardField": name} for name in ("name", "number", "version", "last_modified")
+    ],
+}
+RECORDS_PER_BATCH = 100
+RECORDS_PER_PAGE = {"development": 100, "production": 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did.
+
+    `equal`: every record is as the server has it. `counted`: the run counts each change once, however often a
+    page was stored.
+    """
+
+    phase: str
+    occurrence: int
+    died: bool
+    status: str
+    equal: bool
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a run has to find: counts as an execution has them."""
+
+    created: int
+    updated: int
+    deleted: int
+
+    @property
+    def total(self) -> int:
+        return self.created + self.updated + self.deleted
+
+
+class KillRounds:
+    """Plays rounds against one server."""
+
+    def __init__(
+        self, server_url: str, rows: KintoCollection, app: AppProcess, seed: int, environment: str
+    ) -> None:
+        self._server_url = server_url
+        self._rows = rows
+        self._app = app
+        self._random = random.Random(seed)
+        self._environment = environment
+        self._integration_id = ""
+
+    async def load(self, count: int) -> None:
+        """Put the first rows on the server."""
+        await self._rows.create()
+        await self._rows.put([_row(number, 0) for number in range(count)])
+
+    async def play(self, phase: str, *, afresh: bool) -> Round:
+        """Play one round; `afresh` starts with an empty data folder."""
+        if afresh:
+            await self._start_afresh()
+        changes = await self._change_server()
+        rows = len(await self._rows.all())
+        if afresh:
+            changes = Changes(created=rows, updated=0, deleted=0)
+        occurrence = self._occurrence(phase, rows, changes)
+        self._app.kill()
+        delay = self._random.choice((0.0, self._random.uniform(0, MAX_DELAY_SECONDS)))
+        await self._app.start(phase, str(occurrence), f"{delay:.6f}")
+        execution_id = await self._start_sync()
+        died = await self._wait(execution_id)
+        if died:
+            await self._app.start()
+        execution = await self._app.finished(execution_id)
+        equal = await self._app.shards(self._integration_id) == await self._truth()
+        counts = execution["counts"]
+        counted = Changes(counts["created"], counts["updated"], counts["deleted"]) == changes
+        return Round(phase, occurrence, died, execution["status"], equal, counted)
+
+    async def _start_afresh(self) -> None:
+        self._app.kill()
+        self._app.forget()
+        await self._app.start()
+        new = {
+            "providerId": "kinto",
+            "name": "Rows",
+            "settings": {"serverUrl": self._server_url, "bucket": "b", "collection": "rows"},
+            "entityMappings": [MAPPING],
+        }
+        self._integration_id = (await self._app.call("POST", "integrations", new))["id"]
+        await self._app.call("POST", f"integrations/{self._integration_id}/activate")
+
+    async def _start_sync(self) -> str:
+        order = {"mode": "full"}
+        started = await self._app.call("POST", f"integrations/{self._integration_id}/sync", order)
+        execution_id: str = started["executionId"]
+        return execution_id
+
+    async def _change_server(self) -> Changes:
+        """Edit 1 % of the rows, delete 0.5 % and add as many."""
+        present = sorted(await self._rows.all())
+        share = max(2, len(present) // 200)
+        chosen = self._random.sample(present, 3 * share)
+        version = self._random.randrange(1, 10**9)
+        await self._rows.patch({key: {"version": version} for key in chosen[: 2 * share]})
+        await self._rows.delete(chosen[2 * share :])
+        await self._rows.put([_row(self._random.randrange(10**9, 10**12), version) for _ in range(share)])
+        return Changes(created=share, updated=2 * share, deleted=share)
+
+    def _occurrence(self, phase: str, rows: int, changes: Changes) -> int:
+        """Choose which entry into the phase is the last: a run enters it once a page, a batch, or a run."""
+        per_page = RECORDS_PER_PAGE[self._environment]
+        entries = {
+            "fetch": rows // per_page,
+            "checkpoint": rows // per_page,
+            "map": rows // RECORDS_PER_BATCH,
+            "write": changes.total // RECORDS_PER_BATCH,
+            "complete": 1,
+        }
+        return self._random.randint(1, max(1, entries[phase]))
+
+    async def _wait(self, execution_id: str) -> bool:
+        """Return whether the app died before the run ended."""
+        finished = asyncio.create_task(self._survives(execution_id))
+        death = asyncio.create_task(self._app.wait_for_death())
+        done, pending = await asyncio.wait({finished, death}, return_when=asyncio.FIRST_COMPLETED)
+        if finished in done and finished.result() and not self._app.is_dead:
+            await asyncio.sleep(MAX_DELAY_SECONDS * 2)  # a death in the last phase may still be on its way
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        return self._app.is_dead
+
+    async def _survives(self, execution_id: str) -> bool:
+        try:
+            await self._app.finished(execution_id)
+        except aiohttp.ClientError:
+            await self._app.wait_for_death()
+            return False
+        return True
+
+    async def _truth(self) -> dict[str, dict[str, Any]]:
+        fields = [field["externalField"] for field in MAPPING["fields"]]  # type: ignore[index]
+        rows = await self._rows.all()
+        return {key: {name: row[name] for name in fields} for key, row in rows.items()}
+
+
+def _row(number: int, version: int) -> dict[str, Any]:
+    return {"id": f"row-{number:06d}", "name": f"Row {number}", "number": number, "version": version}
+
+
+async def play_rounds(folder: Path, rows: int, phases: list[str], seed: int, environment: str) -> list[Round]:
+    """Play one round for each phase named, and return what each did."""
+    server = KintoServer(kinto_executable(), folder)
+    server.start()
+    results = []
+    async with (
+        aiohttp.ClientSession(server.url, timeout=aiohttp.ClientTimeout(total=300)) as kinto,
+        aiohttp.ClientSession() as session,
+    ):
+        app = AppProcess(folder, session, environment)
+        try:
+            rounds = KillRounds(server.url, KintoCollection(kinto, "b", "rows"), app, seed, environment)
+            await rounds.load(rows)
+            for number, phase in enumerate(phases):
+                results.append(await rounds.play(phase, afresh=number % ROUNDS_PER_FOLDER == 0))
+                print(number + 1, results[-1], flush=True)
+        finally:
+            app.kill()
+            server.stop()
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=28_000)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--environment", choices=sorted(RECORDS_PER_PAGE), default="production")
+    options = parser.parse_args()
+    # Another phase comes first in every fifth round, so that each is killed in first loads as well.
+    order = random.Random(options.seed)
+    phases = [phase for _ in range(-(-options.rounds // 5)) for phase in order.sample(PHASES, k=len(PHASES))]
+    folder = Path(tempfile.mkdtemp(prefix="kill-rounds-"))
+    try:
+        results = asyncio.run(
+            play_rounds(folder, options.rows, phases[: options.rounds], options.seed, options.environment)
+        )
+    finally:
+        shutil.rmtree(folder)
+    for phase in PHASES:
+        mine = [result for result in results if result.phase == phase]
+        died = sum(result.died for result in mine)
+        equal = sum(result.equal for result in mine)
+        counted = sum(result.counted for result in mine)
+        print(f"{phase:<10} rounds {len(mine):3}  died {died:3}  equal {equal:3}  counted {counted:3}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""kill -9 in every phase of a sync: the end state is the server's all the same."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.integration.kill_rounds import PHASES, play_rounds
+
+
+async def test_a_sync_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """In each named phase, in a first load and later: nothing is lost, doubled, or wrongly counted."""
+    order = random.Random(7)
+    phases = [phase for _ in range(2) for phase in order.sample(PHASES, k=len(PHASES))]
+    results = await play_rounds(tmp_path, 1000, phases, 7, "development")
+    assert [result for result in results if not (result.equal and result.counted)] == []
+    assert {result.status for result in results} == {"succeeded"}
+    assert sum(result.died for result in results) >= len(PHASES)
