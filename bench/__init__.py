@@ -1,0 +1,1 @@
+"""How fast: figures as ratios within one run, for machines are noisy."""
