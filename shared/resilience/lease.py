@@ -113,7 +113,7 @@ class Leases:
         return Document(body, etag)
 
     async def _keep(self, lease: Lease, document: Document) -> None:
-        """Renew until cancelled. A lease that can't be renewed is left to run out, and `check` tells its holder."""
+        """Renew until cancelled. A lease that can't be renewed runs out, and `check` tells its holder."""
         while True:
             await self._clock.sleep(self._seconds / 3)
             started = self._clock.monotonic()

@@ -43,7 +43,7 @@ def log_context(**values: str | None) -> Iterator[None]:
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Write the app's logs to `stream` (standard error) as JSON lines; calling it again replaces the set-up."""
+    """Write the app's logs to `stream` (standard error) as JSON lines, and nowhere else."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger(LOGGER_NAME)
