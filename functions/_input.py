@@ -18,7 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def parse_body(model: type[M], body: bytes) -> M:
-    """Parse a JSON body.
+    """Parse a JSON body; none at all is an empty object.
 
     Raises:
         InvalidRequestError: It is too large, too deep, not JSON, or not the model; names every wrong field.
@@ -26,7 +26,7 @@ def parse_body(model: type[M], body: bytes) -> M:
     if len(body) > MAX_BODY_BYTES:
         raise _wrong("(body)", f"larger than {MAX_BODY_BYTES // 1024} KB; send less at once")
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError as error:
         raise _wrong("(body)", f"not JSON: {error.msg} at character {error.pos}") from None
     if _deeper_than(value, MAX_DEPTH):
