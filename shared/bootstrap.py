@@ -155,7 +155,7 @@ async def _open_embedded(settings: Settings, stack: AsyncExitStack) -> Backends:
     from shared.backends.system_clock import SystemClock
 
     clock = SystemClock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     stack.enter_context(process_lock(settings.data_dir))
     documents = await SqliteDocumentStore.open(settings.data_dir / "documents.db", clock)
     stack.push_async_callback(documents.close)
