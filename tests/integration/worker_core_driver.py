@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import azure_functions_runtime as worker  # type: ignore[import-not-found, unused-ignore]
+import azure_functions_runtime as worker  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from azure.functions.meta import Datum
 
 from devhost.message_datum import message_datum
