@@ -9,9 +9,9 @@ from contextlib import suppress
 from itertools import count
 from typing import TypeVar
 
-from shared.backends.embedded.queue_connection import QueueConnection
 from shared.backends.embedded.queue_ledger import QueueLedger
 from shared.backends.embedded.queue_schema import Place
+from shared.backends.embedded.sqlite_connection import SqliteDatabase
 from shared.domain.errors import RetryableError
 from shared.domain.queues import Queue
 from shared.ports.clock import Clock
@@ -24,7 +24,7 @@ class QueueEngine:
 
     def __init__(
         self,
-        connection: QueueConnection,
+        database: SqliteDatabase,
         queues: Mapping[str, Queue],
         clock: Clock,
         longest_pause_seconds: float,
@@ -32,7 +32,7 @@ class QueueEngine:
         self.queues = queues
         self.holders = count(1)
         """Numbers for holders of sessions."""
-        self._connection = connection
+        self._database = database
         self._clock = clock
         self._longest_pause_seconds = longest_pause_seconds
         self._doorbells: dict[Place, asyncio.Event] = {}
@@ -40,7 +40,7 @@ class QueueEngine:
     @property
     def closed(self) -> bool:
         """True once `close` was called."""
-        return self._connection.closed
+        return self._database.closed
 
     async def run(self, work: Callable[[QueueLedger], T]) -> T:
         """Run `work` in a transaction, wake those whom its changes concern, and return its result.
@@ -55,7 +55,7 @@ class QueueEngine:
             ledger.catch_up()
             return work(ledger), ledger.refilled
 
-        result, refilled = await self._connection.transact(transaction)
+        result, refilled = await self._database.write(transaction)
         self._ring(refilled)
         return result
 
@@ -95,7 +95,7 @@ class QueueEngine:
 
     async def close(self) -> None:
         """Close the file; who waits is told at once. Idempotent."""
-        await self._connection.close()
+        await self._database.close()
         self._ring(tuple(self._doorbells))
 
     async def _take(

@@ -105,7 +105,7 @@ def to_message(row: sqlite3.Row) -> ReceivedMessage:
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new file; the caller holds no transaction.
+    """Create the tables in a new file, in the caller's transaction.
 
     Raises:
         ConfigurationError: Another version of this app wrote the file.
@@ -118,5 +118,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
             f"The queue file has schema version {version} and this app reads {SCHEMA_VERSION}: "
             "start the version of the app that wrote it, or begin with a new file"
         )
-    # One transaction, so that a process that dies half-way leaves a new file and not a broken one.
-    connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    # One by one, because `executescript` would commit the caller's transaction first.
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

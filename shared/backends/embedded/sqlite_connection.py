@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -38,15 +39,18 @@ _SETTINGS = (
 class SqliteDatabase:
     """One SQLite file, opened for this process. Make it with `open`, end it with `close`."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, readers: list[sqlite3.Connection]) -> None:
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection], readers: int) -> None:
+        """Use `open` instead."""
         self._path = path
-        self._writer = writer
+        self._connect = connect
         self._readers = readers
+        self._connections = ExitStack()
+        self._writer: sqlite3.Connection  # the first thing that the writer's thread makes
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        for reader in readers:
-            self._idle.put(reader)
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="sqlite-reader")
+        self._read_threads = (
+            ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader") if readers else self._write_thread
+        )
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -56,26 +60,37 @@ class SqliteDatabase:
         prepare: Callable[[sqlite3.Connection], None],
         *,
         readers: int = 3,
+        exclusive: bool = False,
         busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
     ) -> Self:
-        """Open or create a database file.
+        """Open or create a database file. Who is cancelled meanwhile, or fails, leaves nothing open.
 
         Args:
             path: The file; its directory must exist.
-            prepare: Makes the tables, in a transaction of its own.
-            readers: How many reads may run at once.
+            prepare: Makes the tables, in a transaction of its own, on the writer's connection. What it sets
+                on the connection itself, such as a row factory, holds for every write.
+            readers: How many reads may run at once, beside the writer; 0 has them take turns with the writes.
+            exclusive: Keep every other connection out until `close`, for files that two owners would spoil.
+                `readers` must be 0 then. The operating system drops the lock with the process.
             busy_timeout_seconds: How long a statement waits for another program, such as a backup.
 
         Raises:
             ConfigurationError: The file can't be used, or is no database.
             UnavailableError: Another program has it locked.
         """
-        connect = partial(_connect, path, busy_timeout_seconds)
+        connect = partial(_connect, path, busy_timeout_seconds, exclusive=exclusive)
+        database = cls(path, connect, readers)
         try:
-            writer, reading = await asyncio.to_thread(_connect_all, connect, prepare, readers)
-        except sqlite3.Error as error:
-            raise translate(error, path) from error
-        return cls(path, writer, reading)
+            await database._run(database._write_thread, database._connect_all, prepare)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` was called."""
+        return self._closing is not None
 
     async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` in a transaction on the writer's thread; an exception rolls it back.
@@ -104,15 +119,26 @@ class SqliteDatabase:
         run: Callable[[Callable[[sqlite3.Connection], Result]], Result],
         work: Callable[[sqlite3.Connection], Result],
     ) -> Result:
-        if self._closing is not None:
+        if self.closed:
             raise UnavailableError(f"The database {self._path} is closed.")
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, run, work)
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
 
+    def _connect_all(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self._writer = self._connections.enter_context(closing(self._connect()))
+        self._transact(prepare)
+        for connection in [self._connect_reader() for _ in range(self._readers)] or [self._writer]:
+            self._idle.put(connection)
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        reader = self._connections.enter_context(closing(self._connect()))
+        reader.execute("PRAGMA query_only = ON")
+        return reader
+
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        with self._writer:  # commits, or rolls back
+        with self._writer:  # commits, or rolls back unless SQLite has done so itself, as after a full disk
             self._writer.execute("BEGIN IMMEDIATE")
             return work(self._writer)
 
@@ -126,33 +152,17 @@ class SqliteDatabase:
     def _shut_down(self) -> None:
         self._write_thread.shutdown()
         self._read_threads.shutdown()
-        for reader in self._readers:
-            reader.close()
-        self._writer.close()  # the last one: it moves the WAL into the file
+        self._connections.close()  # the writer last: it moves the WAL into the file
 
 
-def _connect_all(
-    connect: Callable[[], sqlite3.Connection], prepare: Callable[[sqlite3.Connection], None], readers: int
-) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
-    writer = connect()
-    try:
-        with writer:
-            writer.execute("BEGIN IMMEDIATE")
-            prepare(writer)
-        reading = [connect() for _ in range(readers)]
-    except BaseException:
-        writer.close()
-        raise
-    for reader in reading:
-        reader.execute("PRAGMA query_only = ON")
-    return writer, reading
-
-
-def _connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+def _connect(path: Path, busy_timeout_seconds: float, *, exclusive: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False
     )
     try:
+        if exclusive:
+            # Before the WAL, whose index is then kept in no shared file: https://www.sqlite.org/wal.html#noshm
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         _configure(connection, path)
     except BaseException:
         connection.close()

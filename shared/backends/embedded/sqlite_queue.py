@@ -9,17 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from shared.backends.embedded.queue_connection import QueueConnection
 from shared.backends.embedded.queue_engine import QueueEngine
 from shared.backends.embedded.queue_ledger import QueueLedger
-from shared.backends.embedded.queue_schema import LOCKED, SCHEDULED, WAITING, Place
+from shared.backends.embedded.queue_schema import LOCKED, SCHEDULED, WAITING, Place, create_tables
 from shared.backends.embedded.queue_sessions import HeldSession, release_session, take_next_session
+from shared.backends.embedded.sqlite_connection import SqliteDatabase
 from shared.backends.embedded.sqlite_receiver import SqliteReceiver, SqliteSessionReceiver
 from shared.backends.message_rules import check_messages, declared_queue
 from shared.domain.errors import ConfigurationError
 from shared.domain.queues import QUEUES, Queue
 from shared.ports.clock import Clock
 from shared.ports.queue import OutgoingMessage
+
+BUSY_TIMEOUT_SECONDS = 1.0
+"""How long to wait for another process's lock on the file before giving up."""
 
 LONGEST_PAUSE_SECONDS = 1.0
 """How long a waiting receiver lies still at most before it looks again of its own accord."""
@@ -61,19 +64,14 @@ class SqliteQueue:
             UnavailableError: Another process has the file, or the disk refuses.
             ConfigurationError: The file is no queue of this version, or holds messages of undeclared queues.
         """
-        connection = QueueConnection(path)
-        await connection.connect()
-        engine = QueueEngine(connection, queues, clock, longest_pause_seconds)
-        try:
-            await connection.transact(partial(_refuse_undeclared, queues))
-            # This process alone has the file, so whoever took these locks is dead: work goes on at once
-            # instead of when they run out. Their deliveries stay counted, so that a message that kills the
-            # process is dead-lettered in the end.
-            await engine.run(QueueLedger.release_all)
-        except BaseException:
-            await engine.close()
-            raise
-        return cls(engine)
+        database = await SqliteDatabase.open(
+            path,
+            partial(_take_over, queues, clock),
+            readers=0,  # every look at a queue also lets time catch up, which writes
+            exclusive=True,  # opening releases every lock in the file: two owners would undo each other's
+            busy_timeout_seconds=BUSY_TIMEOUT_SECONDS,
+        )
+        return cls(QueueEngine(database, queues, clock, longest_pause_seconds))
 
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         """Store the messages in order, all of them or none.
@@ -147,6 +145,16 @@ class SqliteSource:
 def _give_back(ledger: QueueLedger, session: HeldSession | None) -> None:
     if session:
         release_session(ledger, session)
+
+
+def _take_over(queues: Mapping[str, Queue], clock: Clock, sqlite: sqlite3.Connection) -> None:
+    sqlite.row_factory = sqlite3.Row
+    create_tables(sqlite)
+    _refuse_undeclared(queues, sqlite)
+    # This process alone has the file, so whoever took the locks is dead: work goes on at once instead of when
+    # they run out. Their deliveries stay counted, so that a message that kills the process is dead-lettered
+    # in the end.
+    QueueLedger(sqlite, queues, clock.now()).release_all()
 
 
 def _refuse_undeclared(queues: Mapping[str, Queue], sqlite: sqlite3.Connection) -> None:

@@ -142,20 +142,97 @@ async def test_another_programs_lock_is_unavailable(database: SqliteDatabase, pa
     assert await database.write(numbers) == []
 
 
-async def test_a_full_disk_is_unavailable(database: SqliteDatabase) -> None:
-    """When the file can't grow the write fails as a whole, and later ones work again."""
+async def test_a_full_disk_is_unavailable_and_undoes_the_work(database: SqliteDatabase) -> None:
+    """When the file can't grow, the transaction is undone as a whole and later ones work again."""
     fill = "INSERT INTO numbers SELECT zeroblob(1000000)"
     await database.write(lambda connection: connection.execute(INSERT, (1,)))
 
     def limit(connection: sqlite3.Connection, pages: int) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
+    def insert_and_fill(connection: sqlite3.Connection) -> None:
+        connection.execute(INSERT, (2,))
+        connection.execute(fill)
+
     await database.write(lambda connection: limit(connection, 10))
     with pytest.raises(UnavailableError, match="disk is full"):
-        await database.write(lambda connection: connection.execute(fill))
-    await database.write(lambda connection: limit(connection, 1_000_000))
-
+        await database.write(insert_and_fill)
     assert await database.write(numbers) == [1]
+    await database.write(lambda connection: limit(connection, 1_000_000))
+    await database.write(lambda connection: connection.execute(fill))
+
+
+async def test_what_sqlite_rolled_back_itself_is_told_as_it_is(database: SqliteDatabase) -> None:
+    """An error that ends the transaction reaches the caller, and no complaint that there is none left."""
+    await database.write(lambda connection: connection.execute("CREATE UNIQUE INDEX once ON numbers (n)"))
+
+    def insert_twice(connection: sqlite3.Connection) -> None:
+        connection.execute(INSERT, (1,))
+        connection.execute("INSERT OR ROLLBACK INTO numbers VALUES (1)")
+
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        await database.write(insert_twice)
+
+    assert await database.write(numbers) == []
+
+
+async def test_wrong_sql_is_not_hidden(database: SqliteDatabase) -> None:
+    """A mistake in our own SQL is raised as it is, and the database goes on working."""
+    for call in (database.write, database.read):
+        with pytest.raises(sqlite3.OperationalError):
+            await call(lambda connection: connection.execute("SELECT nothing FROM nowhere"))
+
+    assert await database.write(lambda connection: connection.execute("SELECT 1").fetchone()[0]) == 1
+
+
+async def test_an_exclusive_file_has_one_owner(path: Path) -> None:
+    """Who comes second is turned away and does no harm, until the first has closed the file."""
+    open_alone = partial(
+        SqliteDatabase.open, path, make_table, readers=0, exclusive=True, busy_timeout_seconds=0.0
+    )
+    first = await open_alone()
+    with pytest.raises(UnavailableError, match="locked by another program"):
+        await open_alone()
+    await first.write(lambda connection: connection.execute(INSERT, (1,)))
+    await first.close()
+
+    second = await open_alone()
+    assert await second.write(numbers) == [1]
+    await second.close()
+
+
+async def test_without_readers_the_writer_reads(path: Path) -> None:
+    """A database without readers of its own still reads, what prepare set on the connection included."""
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        make_table(connection)
+        connection.row_factory = sqlite3.Row
+
+    alone = await SqliteDatabase.open(path, prepare, readers=0)
+    await alone.write(lambda connection: connection.execute(INSERT, (1,)))
+
+    assert await alone.read(lambda c: dict(c.execute("SELECT n FROM numbers").fetchone())) == {"n": 1}
+    await alone.close()
+
+
+async def test_a_cancelled_open_leaves_nothing_open(path: Path) -> None:
+    """Who is cancelled while the file is being opened has closed it again when the cancellation arrives."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        make_table(connection)
+        begun.set()
+        assert go.wait(60)
+
+    opening = asyncio.create_task(SqliteDatabase.open(path, slow, readers=0, exclusive=True))
+    await asyncio.to_thread(begun.wait, 60)
+    opening.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    opened = await SqliteDatabase.open(path, make_table, busy_timeout_seconds=0.0)
+    await opened.close()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.backends.embedded.queue_connection import ERRORS_BY_CODE, QueueConnection
 from shared.backends.embedded.sqlite_queue import QueueDepth, SqliteQueue
 from shared.backends.system_clock import SystemClock
 from shared.domain.errors import ConfigurationError, LeaseLostError, UnavailableError
@@ -197,56 +196,3 @@ async def test_messages_of_a_removed_queue_are_not_forgotten(path: Path, clock: 
 
     async with opened(path, clock) as queue:
         assert (await queue.depth(PLAIN.name)).active == 1
-
-
-async def test_a_full_disk_is_unavailable_and_undoes_the_work(path: Path) -> None:
-    """When the file can't grow, the transaction is undone as a whole and the next smaller one succeeds."""
-    connection = QueueConnection(path)
-    await connection.connect()
-
-    def fill(sqlite: sqlite3.Connection) -> None:
-        sqlite.execute("INSERT INTO recent_ids VALUES ('q', 'small', 0)")
-        (pages,) = sqlite.execute("PRAGMA page_count").fetchone()
-        sqlite.execute(f"PRAGMA max_page_count = {pages + 1}")
-        sqlite.execute("INSERT INTO recent_ids VALUES ('q', hex(randomblob(100000)), 0)")
-
-    with pytest.raises(UnavailableError, match="full"):
-        await connection.transact(fill)
-
-    count = "SELECT count(*) FROM recent_ids"
-    assert await connection.transact(lambda sqlite: sqlite.execute(count).fetchone()[0]) == 0
-    await connection.close()
-
-
-async def test_wrong_sql_is_not_hidden(path: Path) -> None:
-    """A mistake in our own SQL is raised as it is, and the connection goes on working."""
-    connection = QueueConnection(path)
-    await connection.connect()
-
-    with pytest.raises(sqlite3.OperationalError):
-        await connection.transact(lambda sqlite: sqlite.execute("SELECT nothing FROM nowhere"))
-
-    assert await connection.transact(lambda sqlite: sqlite.execute("SELECT 1").fetchone()[0]) == 1
-    await connection.close()
-
-
-OUR_MISTAKES = {
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_INTERNAL,
-    sqlite3.SQLITE_ABORT,
-    sqlite3.SQLITE_NOTFOUND,
-    sqlite3.SQLITE_EMPTY,
-    sqlite3.SQLITE_SCHEMA,
-    sqlite3.SQLITE_TOOBIG,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_AUTH,
-    sqlite3.SQLITE_RANGE,
-}
-
-
-def test_every_result_code_has_a_meaning() -> None:
-    """Each of SQLite's error codes, 1 to 26, is translated or can only come from a mistake of ours."""
-    assert ERRORS_BY_CODE.keys() | OUR_MISTAKES == set(range(1, 27))
-    assert not ERRORS_BY_CODE.keys() & OUR_MISTAKES
