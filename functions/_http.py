@@ -23,11 +23,13 @@ from shared.bootstrap import Runtime
 from shared.domain.caller import Caller, Role
 from shared.domain.errors import (
     AlreadyExistsError,
+    BodyTooLargeError,
     DocumentTooLargeError,
     ForbiddenError,
     IntegrationError,
     InvalidRequestError,
     InvalidStateError,
+    MalformedRequestError,
     NotFoundError,
     Problem,
     RecordRejectedError,
@@ -35,6 +37,7 @@ from shared.domain.errors import (
     StaleWriteError,
     StopError,
     ThrottledError,
+    TokenMissingError,
     UnauthenticatedError,
     UndeclaredQueryError,
 )
@@ -44,6 +47,7 @@ from shared.telemetry.logs import get_logger, log_context
 M = TypeVar("M", bound=BaseModel)
 _log = get_logger("http")
 _MAX_REQUEST_ID = 128
+_OUR_SIDE = "Something is wrong on our side; the request id finds it in our logs."
 
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (UnauthenticatedError, HTTPStatus.UNAUTHORIZED),
@@ -52,6 +56,8 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (AlreadyExistsError, HTTPStatus.CONFLICT),
     (InvalidStateError, HTTPStatus.CONFLICT),
     (StaleWriteError, HTTPStatus.PRECONDITION_FAILED),
+    (MalformedRequestError, HTTPStatus.BAD_REQUEST),
+    (BodyTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (InvalidRequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UndeclaredQueryError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (DocumentTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -72,13 +78,20 @@ class NoQuery(WireModel):
 class Call:
     """A request that has passed every check."""
 
-    runtime: Runtime
     caller: Caller | None
     request_id: str
     path: Mapping[str, str]
     if_match: str | None
     parsed_query: BaseModel
     parsed_body: BaseModel | None
+    opened: Runtime | None
+
+    @property
+    def runtime(self) -> Runtime:
+        """The app's services, for every route that does not say that it needs none."""
+        if self.opened is None:
+            raise TypeError("The route says that it needs no runtime.")
+        return self.opened
 
     @property
     def tenant_id(self) -> str:
@@ -113,7 +126,11 @@ Handler = Callable[[Call], Awaitable[Answer]]
 class Route:
     """One row of the route table: a function, and what the OpenAPI document says about it.
 
-    `roles` is None where anybody may call. `status` is the answer's status when all goes well.
+    Attributes:
+        roles: Who may call; None is anybody.
+        status: The answer's status when all goes well.
+        takes_if_match: Whether a stale `If-Match` is refused.
+        needs_runtime: False for what must answer even while nothing else works.
     """
 
     name: str
@@ -126,6 +143,15 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] = NoQuery
     status: HTTPStatus = HTTPStatus.OK
+    takes_if_match: bool = False
+    needs_runtime: bool = True
+
+
+class FieldProblem(WireModel):
+    """One field to mend: its path, and what is wrong with it."""
+
+    field: str
+    message: str
 
 
 class ProblemDetails(WireModel):
@@ -137,15 +163,15 @@ class ProblemDetails(WireModel):
     detail: str
     code: str
     request_id: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[FieldProblem] | None = None
 
 
 def register_routes(app: FunctionApp, routes: Iterable[Route]) -> None:
     """Register one function for each route."""
     for route in routes:
-        function = app.route(route=route.path, methods=[route.method], auth_level=AuthLevel.ANONYMOUS)(
-            _function(route)
-        )
+        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+        decorate = app.route(route=route.path, methods=methods, auth_level=AuthLevel.ANONYMOUS)
+        function = decorate(_function(route))
         app.function_name(route.name)(function)
 
 
@@ -175,20 +201,20 @@ def _function(route: Route) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
 
 
 async def _handled(route: Route, request: HttpRequest, request_id: str) -> Answer:
-    runtime = await bootstrap.runtime()
+    runtime = await bootstrap.runtime() if route.needs_runtime else None
     caller = None
-    if route.roles is not None:
+    if runtime and route.roles is not None:
         caller = await identify(runtime.tokens, request.headers)
         if not caller.roles & route.roles:
             raise ForbiddenError(f"This needs one of the roles {', '.join(sorted(route.roles))}.")
     call = Call(
-        runtime=runtime,
         caller=caller,
         request_id=request_id,
         path=dict(request.route_params),
         if_match=_if_match(request),
         parsed_query=parse_query(route.query, request.params),
         parsed_body=parse_body(route.body, request.get_body()) if route.body else None,
+        opened=runtime,
     )
     with log_context(
         tenant_id=caller.tenant_id if caller else None, user_id=caller.user_id if caller else None
@@ -213,7 +239,6 @@ def _response(answer: Answer, request_id: str) -> HttpResponse:
 
 def _problem(error: Exception, request_id: str) -> HttpResponse:
     status = status_of(error)
-    ours = isinstance(error, IntegrationError)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("A request failed", exc_info=error)
     elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -221,9 +246,7 @@ def _problem(error: Exception, request_id: str) -> HttpResponse:
     details = ProblemDetails(
         title=status.phrase,
         status=status.value,
-        detail=str(error)
-        if ours
-        else "Something went wrong on our side; the request id finds it in our logs.",
+        detail=str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _OUR_SIDE,
         code=error.code if isinstance(error, IntegrationError) else IntegrationError.code,
         request_id=request_id,
         errors=_field_errors(error),
@@ -238,16 +261,21 @@ def _problem(error: Exception, request_id: str) -> HttpResponse:
 
 def _error_headers(error: Exception) -> dict[str, str]:
     if isinstance(error, UnauthenticatedError):
-        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        return {"WWW-Authenticate": _challenge(error)}
     if isinstance(error, RetryableError):
         return {"Retry-After": str(max(1, round(error.retry_after_seconds or 1)))}
     return {}
 
 
-def _field_errors(error: Exception) -> list[dict[str, str]] | None:
+def _challenge(error: UnauthenticatedError) -> str:
+    """Name what is wrong with a token; without one, only the scheme (RFC 6750, section 3)."""
+    return "Bearer" if isinstance(error, TokenMissingError) else 'Bearer error="invalid_token"'
+
+
+def _field_errors(error: Exception) -> list[FieldProblem] | None:
     if not isinstance(error, InvalidRequestError) or not error.problems:
         return None
-    return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+    return [FieldProblem(field=problem.field, message=problem.message) for problem in error.problems]
 
 
 def _request_id(request: HttpRequest) -> str:
@@ -262,9 +290,14 @@ def _request_id(request: HttpRequest) -> str:
 
 
 def _if_match(request: HttpRequest) -> str | None:
-    """Return the ETag of `If-Match`; `*` only asks for the object to exist, as every change does."""
+    """Return the ETag of `If-Match` (RFC 9110, section 13.1.1).
+
+    `*` only asks for the object to exist, as every change does. A weak tag never matches, so it stays marked.
+    """
     given = request.headers.get("If-Match", "").strip()
-    return given.removeprefix("W/").strip('"') if given and given != "*" else None
+    if "," in given:
+        raise MalformedRequestError("If-Match: send the one ETag that you read.")
+    return given.removeprefix('"').removesuffix('"') if given and given != "*" else None
 
 
 def _declared(value: BaseModel | None, model: type[M]) -> M:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from shared.domain.errors import InvalidRequestError, Problem
+from shared.domain.errors import BodyTooLargeError, InvalidRequestError, MalformedRequestError
 from shared.domain.validation import to_problems
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -21,16 +21,18 @@ def parse_body(model: type[M], body: bytes) -> M:
     """Parse a JSON body; none at all is an empty object.
 
     Raises:
-        InvalidRequestError: It is too large, too deep, not JSON, or not the model; names every wrong field.
+        BodyTooLargeError: It has more bytes than MAX_BODY_BYTES.
+        MalformedRequestError: It is not JSON, or nested too deep.
+        InvalidRequestError: It is not the model; names every wrong field.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise _wrong("(body)", f"larger than {MAX_BODY_BYTES // 1024} KB; send less at once")
+        raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES // 1024} KB; send less at once.")
     try:
         value = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError as error:
-        raise _wrong("(body)", f"not JSON: {error.msg} at character {error.pos}") from None
+        raise MalformedRequestError(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     if _deeper_than(value, MAX_DEPTH):
-        raise _wrong("(body)", f"nested deeper than {MAX_DEPTH} levels")
+        raise MalformedRequestError(f"The body is nested deeper than {MAX_DEPTH} levels.")
     return _validated(model, value, "The body is not valid.")
 
 
@@ -45,7 +47,7 @@ def parse_query(model: type[M], parameters: Mapping[str, str]) -> M:
 
 def _validated(model: type[M], value: Any, message: str) -> M:
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidRequestError(message, to_problems(error)) from None
 
@@ -62,7 +64,3 @@ def _deeper_than(value: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
-
-
-def _wrong(field: str, message: str) -> InvalidRequestError:
-    return InvalidRequestError("The body is not valid.", [Problem(field, message)])

@@ -21,7 +21,6 @@ from shared.domain.errors import (
 )
 from shared.domain.sync import SyncMessage
 from shared.services.inbound_sync import InboundSync
-from shared.services.sync_requests import SyncRequests
 from shared.telemetry.logs import get_logger, log_context
 
 MAX_ATTEMPTS = 10
@@ -60,7 +59,7 @@ def outcome_of(error: Exception) -> Outcome:
     return next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
 
 
-async def run_step(inbound: InboundSync, requests: SyncRequests, message: SyncMessage) -> None:
+async def run_step(inbound: InboundSync, message: SyncMessage) -> None:
     """Run one step of a sync and carry out what its outcome asks for.
 
     Raises:
@@ -70,22 +69,20 @@ async def run_step(inbound: InboundSync, requests: SyncRequests, message: SyncMe
         try:
             await inbound.run(message)
         except Exception as error:  # noqa: BLE001 - the edge: the table has a row for whatever comes
-            await _settle(inbound, requests, message, error)
+            await _settle(inbound, message, error)
 
 
-async def _settle(
-    inbound: InboundSync, requests: SyncRequests, message: SyncMessage, error: Exception
-) -> None:
+async def _settle(inbound: InboundSync, message: SyncMessage, error: Exception) -> None:
     outcome = outcome_of(error)
     _log.warning("A message was not handled", extra={"metadata": {"outcome": outcome.name}}, exc_info=error)
     if outcome is Outcome.ABANDON or not isinstance(error, IntegrationError):
         raise error
     if outcome is Outcome.WAIT:
         again = message.model_copy(update={"wait": message.wait + 1})
-        await requests.send(again, _pause(error, message.wait))
+        await inbound.postpone(again, _pause(error, message.wait))
     elif outcome is Outcome.RESCHEDULE and message.attempt + 1 < MAX_ATTEMPTS:
         again = message.model_copy(update={"attempt": message.attempt + 1})
-        await requests.send(again, _delay(error, message.attempt))
+        await inbound.postpone(again, _delay(error, message.attempt))
     else:
         await inbound.give_up(message, error)
 

@@ -43,6 +43,6 @@ ROUTES = (
         roles=ANYBODY_KNOWN,
         answer=HealthReport,
     ),
-    Route("HealthLive", "GET", "health/live", "The process answers", live, None, Alive),
+    Route("HealthLive", "GET", "health/live", "The process answers", live, None, Alive, needs_runtime=False),
     Route("HealthReady", "GET", "health/ready", "The process can work", ready, None, Alive),
 )

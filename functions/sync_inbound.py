@@ -24,9 +24,8 @@ blueprint = Blueprint()
 async def sync_inbound(message: ServiceBusMessage) -> None:
     """Parse the message and run its step."""
     try:
-        step = SyncMessage.model_validate_json(message.get_body())
+        step = SyncMessage.model_validate_json(message.get_body(), extra="ignore")
     except ValidationError as error:
         problems = ", ".join(str(item["loc"]) for item in error.errors())
         raise UnreadableMessageError(f"The message is no step of a sync; wrong are: {problems}") from None
-    runtime = await bootstrap.runtime()
-    await run_step(runtime.inbound_sync, runtime.sync_requests, step)
+    await run_step((await bootstrap.runtime()).inbound_sync, step)

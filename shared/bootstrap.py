@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.config import Settings, load_settings
+from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
 from shared.ports.adapter import AdapterSource
@@ -21,6 +21,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
 from shared.ports.queue import MessageSender, MessageSource
+from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
@@ -43,9 +44,6 @@ from shared.telemetry.logs import configure_logging
 if TYPE_CHECKING:
     from shared.backends.embedded.local_identity import LocalIdentity
 
-_STEP_SHARE = 0.8
-"""A step begins no page after this share of the sync time-out, so that the last page can end within it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Backends:
@@ -62,9 +60,7 @@ class Runtime:
     """What the entry points use. `message_source` is for a local host; in Azure the platform receives."""
 
     tokens: TokenVerifier
-    sender: MessageSender
     message_source: MessageSource
-    clock: Clock
     providers: Providers
     integrations: Integrations
     executions: ExecutionRepository
@@ -194,28 +190,26 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
     shards = ShardRepository(documents)
     providers = ProviderRepository(documents, _shipped_providers)
     leases = Leases(documents, clock, owner=_new_id())
-    requests = SyncRequests(executions, backends.sender, clock, _new_id)
-    limits = settings.sync_limits
+    active_runs = ActiveRunRepository(documents, executions, clock)
+    requests = SyncRequests(executions, active_runs, backends.sender, clock, _new_id)
     checkpoints = CheckpointRepository(documents, clock)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
-        records=RunRecords(executions, integrations, checkpoints, clock),
+        records=RunRecords(executions, integrations, checkpoints, active_runs, clock),
         checkpoints=checkpoints,
         intake=PageIntake(shards, QuarantineRepository(documents), clock),
         adapters=adapters,
         leases=leases,
         requests=requests,
-        limits=StepLimits(limits.max_records_per_sync, limits.sync_timeout_seconds * _STEP_SHARE),
+        limits=_step_limits(settings.sync_limits),
         clock=clock,
     )
     return Runtime(
         tokens=backends.tokens,
-        sender=backends.sender,
         message_source=backends.source,
-        clock=clock,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, executions, adapters, clock, _new_id),
+        integrations=Integrations(integrations, providers, active_runs, adapters, clock, _new_id),
         executions=executions,
         shards=shards,
         sync_requests=requests,
@@ -225,6 +219,12 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         health=Health(integrations, clock),
         documents=documents,
     )
+
+
+def _step_limits(limits: SyncLimits) -> StepLimits:
+    """Begin no page in the last fifth of the time-out, and end well before the host would end the process."""
+    seconds = limits.sync_timeout_seconds
+    return StepLimits(limits.max_records_per_sync, 0.8 * seconds, 0.95 * seconds)
 
 
 def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> AdapterSource:

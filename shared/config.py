@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -67,8 +68,9 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _keys_travel_safely(self) -> Settings:
-        local = ("http://127.0.0.1", "http://localhost", "http://[::1]")
-        if self.jwks_url and not self.jwks_url.startswith(("https://", *local)):
+        address = urlsplit(self.jwks_url or "https:")
+        local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+        if address.scheme != "https" and not local:
             raise ValueError("INTEGRATIONS_JWKS_URL must be an https:// address")
         return self
 

@@ -19,7 +19,7 @@ from shared.services.integrations import NewIntegration
 def _optional_fields(model: type[WireModel]) -> dict[str, Any]:
     """Return a model's fields, each with its type and rules, and none of them required."""
     return {
-        name: (Annotated[info.annotation, Field(description=info.description), *info.metadata] | None, None)
+        name: (Annotated[info.annotation, Field(description=info.description), *info.metadata], None)
         for name, info in model.model_fields.items()
     }
 
@@ -49,26 +49,25 @@ async def list_integrations(call: Call) -> Answer:
     """Answer with the tenant's integrations."""
     query = call.query(ListQuery)
     page = await call.runtime.integrations.page(call.tenant_id, query.limit, query.continuation)
-    return Answer(Listing[Integration](items=page.items, continuation=page.continuation))
+    return Answer(Listing[Integration](items=tuple(map(_shown, page.items)), continuation=page.continuation))
 
 
 async def get_integration(call: Call) -> Answer:
     """Answer with one integration."""
-    return Answer(await call.runtime.integrations.get(call.tenant_id, call.path["id"]))
+    return Answer(_shown(await call.runtime.integrations.get(call.tenant_id, call.path["id"])))
 
 
 async def create_integration(call: Call) -> Answer:
     """Enable a provider for the tenant."""
     created = await call.runtime.integrations.create(call.tenant_id, call.body(NewIntegration))
-    return Answer(created, HTTPStatus.CREATED, {"Location": f"/api/integrations/{created.id}"})
+    return Answer(_shown(created), HTTPStatus.CREATED, {"Location": f"/api/integrations/{created.id}"})
 
 
 async def change_integration(call: Call) -> Answer:
     """Change some of an integration's settings."""
     changes = call.body(IntegrationChanges).model_dump(mode="json", exclude_unset=True)
-    return Answer(
-        await call.runtime.integrations.update(call.tenant_id, call.path["id"], changes, call.if_match)
-    )
+    updated = await call.runtime.integrations.update(call.tenant_id, call.path["id"], changes, call.if_match)
+    return Answer(_shown(updated))
 
 
 async def delete_integration(call: Call) -> Answer:
@@ -100,9 +99,13 @@ async def start_sync(call: Call) -> Answer:
 
 async def _set_active(call: Call, *, active: bool) -> Answer:
     integrations = call.runtime.integrations
-    return Answer(
-        await integrations.set_active(call.tenant_id, call.path["id"], call.if_match, active=active)
-    )
+    changed = await integrations.set_active(call.tenant_id, call.path["id"], call.if_match, active=active)
+    return Answer(_shown(changed))
+
+
+def _shown(integration: Integration) -> Integration:
+    """What callers compare is what people changed; the store's own ETag counts the system's notes too."""
+    return integration.changed(etag=str(integration.revision))
 
 
 _ONE = "integrations/{id}"
@@ -139,6 +142,7 @@ ROUTES = (
         TENANT,
         Integration,
         body=IntegrationChanges,
+        takes_if_match=True,
     ),
     Route(
         "DeleteIntegration",
@@ -148,6 +152,7 @@ ROUTES = (
         delete_integration,
         TENANT,
         status=HTTPStatus.NO_CONTENT,
+        takes_if_match=True,
     ),
     Route(
         "ActivateIntegration",
@@ -157,6 +162,7 @@ ROUTES = (
         activate,
         SUPER_OR_TENANT,
         Integration,
+        takes_if_match=True,
     ),
     Route(
         "DisableIntegration",
@@ -166,6 +172,7 @@ ROUTES = (
         disable,
         SUPER_OR_TENANT,
         Integration,
+        takes_if_match=True,
     ),
     Route(
         "StartSync",

@@ -41,7 +41,9 @@ def route(documented: Sequence[Route]) -> Route:
         del call  # the document is the same for everybody
         return Answer(OpenApiDocument(document()))
 
-    own = Route("OpenApi", "GET", "openapi.json", "This document", openapi, None, OpenApiDocument)
+    own = Route(
+        "OpenApi", "GET", "openapi.json", "This document", openapi, None, OpenApiDocument, needs_runtime=False
+    )
 
     @cache
     def document() -> JsonObject:
@@ -101,10 +103,11 @@ def _operation(row: Route, names: Names) -> JsonObject:
     if row.roles is not None:
         operation["description"] = f"Roles: {', '.join(sorted(row.roles))}."
         operation["parameters"].append(_TENANT_HEADER)
-    if row.method in {"PUT", "PATCH", "DELETE"}:
+    if row.takes_if_match:
         operation["parameters"].append(_IF_MATCH)
     if row.body:
-        operation["requestBody"] = {"required": True, "content": _json(names[row.body])}
+        required = any(field.is_required() for field in row.body.model_fields.values())
+        operation["requestBody"] = {"required": required, "content": _json(names[row.body])}
     return operation
 
 

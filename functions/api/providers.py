@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from functions._http import Answer, Call, Route
-from functions._lists import Listing
+from functions._lists import Listing, ListQuery
 from functions._roles import SUPER, SUPER_OR_TENANT
 from shared.domain.caller import Role
 from shared.domain.model import WireModel
@@ -19,9 +19,13 @@ class StatusChange(WireModel):
 
 
 async def list_providers(call: Call) -> Answer:
-    """Answer with the catalogue as the caller may see it, on one page."""
+    """Answer with the catalogue as the caller may see it, by id; a page begins behind the id before it."""
+    query = call.query(ListQuery)
     providers = await call.runtime.providers.list(_viewer(call))
-    return Answer(Listing[Provider](items=tuple(providers), continuation=None))
+    following = [provider for provider in providers if provider.id > (query.continuation or "")]
+    page = following[: query.limit]
+    continuation = page[-1].id if len(following) > len(page) else None
+    return Answer(Listing[Provider](items=tuple(page), continuation=continuation))
 
 
 async def get_provider(call: Call) -> Answer:
@@ -32,7 +36,7 @@ async def get_provider(call: Call) -> Answer:
 async def create_provider(call: Call) -> Answer:
     """Add a provider to the catalogue."""
     created = await call.runtime.providers.create(call.body(ProviderDocument))
-    return Answer(created, HTTPStatus.CREATED)
+    return Answer(created, HTTPStatus.CREATED, {"Location": f"/api/providers/{created.id}"})
 
 
 async def replace_provider(call: Call) -> Answer:
@@ -69,6 +73,7 @@ ROUTES = (
         list_providers,
         SUPER_OR_TENANT,
         Listing[Provider],
+        query=ListQuery,
     ),
     Route("ReadProvider", "GET", "providers/{id}", "One provider", get_provider, SUPER_OR_TENANT, Provider),
     Route(
@@ -91,6 +96,7 @@ ROUTES = (
         SUPER,
         Provider,
         body=ProviderDocument,
+        takes_if_match=True,
     ),
     Route(
         "DeleteProvider",
@@ -100,6 +106,7 @@ ROUTES = (
         delete_provider,
         SUPER,
         status=HTTPStatus.NO_CONTENT,
+        takes_if_match=True,
     ),
     Route(
         "ChangeProviderStatus",
@@ -110,5 +117,6 @@ ROUTES = (
         SUPER,
         Provider,
         body=StatusChange,
+        takes_if_match=True,
     ),
 )

@@ -47,7 +47,7 @@ _DECLARED = (
         "sync-executions",
         ("tenantId",),
         30 * DAY_SECONDS,
-        (("integrationId", "createdAt"), ("integrationId", "status"), ("status", "updatedAt")),
+        (("integrationId", "createdAt"), ("status", "expectedBy")),
     ),
     Container("quarantine", ("tenantId",), 30 * DAY_SECONDS, (("integrationId", "createdAt"),)),
     Container("sync-conflicts", ("tenantId",), OWN_TTL, (("integrationId", "status", "createdAt"),)),

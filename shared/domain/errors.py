@@ -15,8 +15,11 @@
     ├── RecordRejectedError       put this record aside and go on with the next
     │   └── DocumentTooLargeError     more than a document may hold
     └── RequestError              the caller's request is wrong
-        ├── InvalidRequestError       malformed or inconsistent; `problems` names the fields
-        ├── UnauthenticatedError      no token, or one that does not verify
+        ├── InvalidRequestError       inconsistent; `problems` names the fields
+        │   ├── MalformedRequestError     not even JSON, or a header that can't be read
+        │   └── BodyTooLargeError         more bytes than a body may have
+        ├── UnauthenticatedError      a token that does not verify
+        │   └── TokenMissingError         no token at all
         ├── ForbiddenError            the role may not do this
         ├── NotFoundError             not there, or another tenant's
         ├── AlreadyExistsError        the id is taken
@@ -147,7 +150,7 @@ class RequestError(IntegrationError):
 
 
 class InvalidRequestError(RequestError):
-    """Malformed or inconsistent input; `problems` has one entry for each field to mend."""
+    """Inconsistent input; `problems` has one entry for each field to mend."""
 
     code = "invalid_request"
 
@@ -156,10 +159,26 @@ class InvalidRequestError(RequestError):
         self.problems = tuple(problems)
 
 
+class MalformedRequestError(InvalidRequestError):
+    """Not even JSON, or a header that can't be read."""
+
+    code = "malformed_request"
+
+
+class BodyTooLargeError(InvalidRequestError):
+    """More bytes than a body may have."""
+
+    code = "body_too_large"
+
+
 class UnauthenticatedError(RequestError):
     """No token, or one that does not verify."""
 
     code = "unauthenticated"
+
+
+class TokenMissingError(UnauthenticatedError):
+    """No token at all."""
 
 
 class ForbiddenError(RequestError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -42,15 +43,18 @@ class EntityMapping(WireModel):
 
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
-        targets = [mapping.shard_field for mapping in self.fields]
-        clashes = {
-            target
-            for target in targets
-            if targets.count(target) > 1 or any(other.startswith(f"{target}.") for other in targets)
+        targets = Counter(mapping.shard_field for mapping in self.fields)
+        parents = {
+            ".".join(parts[:level]) for parts in map(_parts, targets) for level in range(1, len(parts))
         }
+        clashes = {target for target, count in targets.items() if count > 1 or target in parents}
         if clashes:
             raise ValueError(f"mapped twice, or both a value and an object: {', '.join(sorted(clashes))}")
         return self
+
+
+def _parts(path: str) -> list[str]:
+    return path.split(".")
 
 
 class SyncConfig(WireModel):
@@ -94,11 +98,16 @@ class LastSync(WireModel):
 
 
 class Integration(IntegrationSettings, StoredModel):
-    """An integration as stored."""
+    """An integration as stored.
+
+    `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
+    the same document is no reason to refuse an administrator's change.
+    """
 
     tenant_id: Id
     provider_id: Id
     provider_category: Id
+    revision: int = 1
     status: IntegrationStatus = IntegrationStatus.DISABLED
     next_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None

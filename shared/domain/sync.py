@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -61,7 +61,7 @@ class SyncMessage(WireModel):
     """One step of a run. The checkpoint says where to go on; the message only says that somebody should.
 
     Attributes:
-        part: Counts the steps of a run.
+        part: Numbers the steps of a run by the pages stored before it, from 1; 0 asks for whichever is next.
         attempt: How often this step has failed and was tried again.
         wait: How often it had to wait for somebody else; unlike attempts, waits have no limit.
     """
@@ -103,7 +103,7 @@ class Checkpoint(StoredModel):
     """How far one entity of an integration has been synced.
 
     `watermark` is that of the last run that reached its end; `fencing_token` that of the lease under
-    which the checkpoint was last written.
+    which the checkpoint was last written; `source` a hash of what was read and how it was mapped.
     """
 
     tenant_id: Id
@@ -112,12 +112,25 @@ class Checkpoint(StoredModel):
     watermark: Watermark | None = None
     run: RunProgress | None = None
     fencing_token: int = 0
+    source: str | None = None
+
+    def reading(self, source: str) -> Self:
+        """Return the checkpoint for a source: another server or mapping is read from its beginning."""
+        return self if self.source == source else self.changed(source=source, watermark=None, run=None)
 
     def progress_of(self, execution_id: str) -> RunProgress:
         """Return the progress of a run: what is saved of it, or a fresh start."""
         if self.run and self.run.execution_id == execution_id:
             return self.run
         return RunProgress(execution_id=execution_id)
+
+
+class ActiveRun(StoredModel):
+    """Which run of an integration is the one: written on condition, so that no two are started at once."""
+
+    tenant_id: Id
+    integration_id: Id
+    execution_id: Id
 
 
 class ExecutionError(WireModel):
@@ -128,7 +141,7 @@ class ExecutionError(WireModel):
 
 
 class SyncExecution(StoredModel):
-    """The record of one run."""
+    """The record of one run. A run that nobody has written to by `expected_by` has lost its message."""
 
     tenant_id: Id
     integration_id: Id
@@ -141,3 +154,4 @@ class SyncExecution(StoredModel):
     request_id: str
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
+    expected_by: Timestamp

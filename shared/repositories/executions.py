@@ -10,8 +10,6 @@ from shared.domain.sync import ExecutionStatus, SyncExecution
 from shared.ports.documents import DocumentStore, Op, Query, Where
 from shared.repositories.model_repository import ModelPage, ModelRepository
 
-ACTIVE_STATUSES = (ExecutionStatus.RUNNING, ExecutionStatus.QUEUED)
-
 
 class ExecutionRepository:
     """Executions by tenant and id."""
@@ -42,15 +40,6 @@ class ExecutionRepository:
         """Store a changed execution. Raises StaleWriteError when it was changed meanwhile."""
         return await self._models.replace(execution)
 
-    async def active_of(self, tenant_id: str, integration_id: str) -> SyncExecution | None:
-        """Return a run of the integration that has not ended, or None."""
-        for status in ACTIVE_STATUSES:
-            where = (Where("integrationId", Op.EQ, integration_id), Where("status", Op.EQ, status.value))
-            page = await self._models.page(Query((tenant_id,), where, limit=1))
-            if page.items:
-                return page.items[0]
-        return None
-
     async def page_of(
         self, tenant_id: str, integration_id: str, limit: int, continuation: str | None
     ) -> ModelPage[SyncExecution]:
@@ -61,7 +50,7 @@ class ExecutionRepository:
         )
         return await self._models.page(query)
 
-    async def page_silent_since(self, moment: datetime, status: ExecutionStatus) -> ModelPage[SyncExecution]:
-        """Return runs of every tenant that were last written before `moment`; a system sweep."""
-        where = (Where("status", Op.EQ, status.value), Where("updatedAt", Op.LT, rfc3339(moment)))
-        return await self._models.page(Query((), where, "updatedAt", limit=200, sweep=True))
+    async def page_overdue(self, now: datetime, status: ExecutionStatus) -> ModelPage[SyncExecution]:
+        """Return every tenant's runs that nobody has written to in time; a system sweep."""
+        where = (Where("status", Op.EQ, status.value), Where("expectedBy", Op.LE, rfc3339(now)))
+        return await self._models.page(Query((), where, "expectedBy", limit=200, sweep=True))

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from pydantic import ValidationError
+
+from shared.domain.errors import ConfigurationError
 from shared.domain.model import StoredModel
+from shared.domain.validation import to_problems
 from shared.ports.documents import Document, DocumentStore, JsonObject, Partition, Query
+from shared.telemetry.logs import get_logger
 
 M = TypeVar("M", bound=StoredModel)
+_log = get_logger("repositories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,27 @@ class ModelRepository(Generic[M]):
         return await self._store.delete(self._container, partition, model.id, if_match=model.etag)
 
     async def page(self, query: Query) -> ModelPage[M]:
-        """Return one page of a query's models."""
+        """Return one page of a query's models. A system sweep leaves out what this version can't read."""
         found = await self._store.query(self._container, query)
-        return ModelPage(tuple(self._loaded(document) for document in found.items), found.continuation)
+        read = self._readable if query.sweep else self._loaded
+        models = (read(document) for document in found.items)
+        return ModelPage(tuple(model for model in models if model), found.continuation)
+
+    def _readable(self, document: Document) -> M | None:
+        try:
+            return self._loaded(document)
+        except ConfigurationError as error:
+            _log.error("A document is left out", exc_info=error)
+            return None
 
     def _loaded(self, document: Document) -> M:
-        return self._model.model_validate({**document.body, "etag": document.etag})
+        """Read a document; fields that a newer version added are ignored, at any depth."""
+        try:
+            return self._model.model_validate({**document.body, "etag": document.etag}, extra="ignore")
+        except ValidationError as error:
+            fields = ", ".join(problem.field for problem in to_problems(error))
+            name = f"{self._container}/{document.body.get('id')}"
+            raise ConfigurationError(f"This version can't read the document {name}: {fields}.") from None
 
 
 def to_body(model: StoredModel) -> JsonObject:

@@ -83,6 +83,10 @@ class ProviderRepository:
         """Remove a stored provider; a shipped one of the same id comes forth again."""
         return await self._models.delete((provider.category,), provider)
 
+    def is_shipped(self, provider_id: str) -> bool:
+        """True when a provider of this id ships with the app."""
+        return self._shipped_provider(provider_id) is not None
+
     def _shipped_provider(self, provider_id: str) -> Provider | None:
         return next(
             (_as_provider(document) for document in self._shipped() if document.id == provider_id), None

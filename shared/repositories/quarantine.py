@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shared.ports.documents import DocumentStore, JsonObject, Put
 
 _CONTAINER = "quarantine"
+_MAX_ID = 1000
 
 
 class QuarantineRepository:
@@ -22,9 +23,14 @@ class QuarantineRepository:
         """
         if not entries:
             return
-        writes = [Put(entry) for entry in entries]
-        results = await self._store.write_many(_CONTAINER, (tenant_id,), writes)
-        oversized = {result.id for result in results if result.outcome == "too_large"}
-        await self.put_many(
-            tenant_id, [{**entry, "record": None} for entry in entries if entry["id"] in oversized]
-        )
+        oversized = await self._write(tenant_id, entries)
+        if oversized:
+            await self._write(tenant_id, [_shortened(entry) for entry in entries if entry["id"] in oversized])
+
+    async def _write(self, tenant_id: str, entries: Sequence[JsonObject]) -> set[str]:
+        results = await self._store.write_many(_CONTAINER, (tenant_id,), [Put(entry) for entry in entries])
+        return {result.id for result in results if result.outcome == "too_large"}
+
+
+def _shortened(entry: JsonObject) -> JsonObject:
+    return {**entry, "record": None, "externalId": entry["externalId"][:_MAX_ID]}

@@ -93,7 +93,9 @@ class Leases:
             yield lease
         finally:
             renewal.cancel()
-            await asyncio.gather(renewal, return_exceptions=True)
+            (ended,) = await asyncio.gather(renewal, return_exceptions=True)
+            if isinstance(ended, Exception):
+                _log.error("Renewing the lease on %s ended", name, exc_info=ended)
             await self._release(scope, name, lease.fencing_token)
 
     async def _acquire(self, scope: str, name: str) -> Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,10 +10,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from shared.domain.errors import RetryableError
 from shared.ports.clock import Clock
+from shared.telemetry.logs import get_logger
 
 T = TypeVar("T")
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger("retry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from shared.domain.sync import SyncMessage
 from shared.ports.clock import Clock
 from shared.repositories.dead_letters import DeadLetter, DeadLetterRepository
 from shared.services.inbound_sync import InboundSync
-from shared.telemetry.logs import get_logger
+from shared.telemetry.logs import get_logger, log_context
 
 NO_TENANT = "unknown"
 """Stands for the tenant of a message that nobody can read."""
@@ -45,6 +45,12 @@ class DeadLetters:
     async def take(self, message: DeadMessage) -> None:
         """Store the message and end the run that it belonged to. Taking it again changes nothing more."""
         step = _sync_message(message.body)
+        with log_context(
+            tenant_id=step.tenant_id if step else None, request_id=step.request_id if step else None
+        ):
+            await self._keep(message, step)
+
+    async def _keep(self, message: DeadMessage, step: SyncMessage | None) -> None:
         await self._letters.put(self._letter(message, step.tenant_id if step else NO_TENANT))
         _log.error(
             "A message could not be handled",
@@ -84,6 +90,6 @@ class DeadLetters:
 
 def _sync_message(body: bytes) -> SyncMessage | None:
     try:
-        return SyncMessage.model_validate_json(body)
+        return SyncMessage.model_validate_json(body, extra="ignore")
     except ValidationError:
         return None

@@ -6,6 +6,7 @@ whatever line the process dies at, the message comes again and the step goes on 
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,10 +19,12 @@ from shared.domain.errors import (
     NotFoundError,
     StaleWriteError,
     StopError,
+    UnavailableError,
 )
 from shared.domain.integration import EntityMapping, Integration, IntegrationStatus
 from shared.domain.mapping import CompiledMapping
 from shared.domain.provider import Provider, ProviderStatus
+from shared.domain.shards import content_hash
 from shared.domain.sync import (
     Checkpoint,
     RunProgress,
@@ -39,7 +42,7 @@ from shared.resilience.lease import Lease, Leases
 from shared.services.page_intake import PageContext, PageIntake
 from shared.services.page_reader import read_pages
 from shared.services.run_records import RunRecords
-from shared.services.sync_requests import SyncRequests, first_message
+from shared.services.sync_requests import SyncRequests, step_message
 from shared.telemetry.logs import get_logger, log_context
 
 _log = get_logger("sync")
@@ -47,10 +50,17 @@ _log = get_logger("sync")
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """How much one step may do: records, and seconds after which no further page is begun."""
+    """How much one step may do.
+
+    Attributes:
+        max_records: So many records at most, or one page if that has more.
+        max_seconds: No page is begun after this time.
+        timeout_seconds: The step is cancelled after this time; the pages that it has stored are kept.
+    """
 
     max_records: int
     max_seconds: float
+    timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,11 @@ class _Step:
 
     execution: SyncExecution
     integration: Integration
-    adapter: Adapter
     lease: Lease
-    deadline: float
+
+    def page(self, mapping: EntityMapping, number: int) -> PageContext:
+        tenant_id, integration_id = self.integration.tenant_id, self.integration.id
+        return PageContext(tenant_id, integration_id, self.execution.id, mapping, number, self.lease)
 
 
 class InboundSync:
@@ -114,14 +126,29 @@ class InboundSync:
             tenant_id=message.tenant_id, integration_id=message.integration_id, operation="sync.inbound"
         ):
             async with self._leases.hold(message.tenant_id, f"sync.{message.integration_id}") as lease:
-                following = await self._locked(message, lease)
+                following = await self._in_time(message, lease)
             # Only now: whoever receives the next message at once would find the lease still held.
             if following:
                 await self._requests.send(following)
 
+    async def postpone(self, message: SyncMessage, delay_seconds: float) -> None:
+        """Enqueue a step of a run again, to be delivered after a delay."""
+        await self._records.postponed(message.tenant_id, message.execution_id, delay_seconds)
+        await self._requests.send(message, delay_seconds)
+
     async def give_up(self, message: SyncMessage, error: IntegrationError) -> None:
         """End a run as failed because its step has failed too often."""
         await self._records.failed(message.tenant_id, message.execution_id, error)
+
+    async def _in_time(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
+        try:
+            async with asyncio.timeout(self._limits.timeout_seconds):
+                return await self._locked(message, lease)
+        except TimeoutError:
+            limit = self._limits.timeout_seconds
+            raise UnavailableError(
+                f"The step took longer than {limit:.0f} s; what it stored is kept."
+            ) from None
 
     async def _locked(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
         execution = await self._records.unfinished(message.tenant_id, message.execution_id)
@@ -129,24 +156,23 @@ class InboundSync:
             _log.info("The run has ended already", extra={"metadata": {"executionId": message.execution_id}})
             return None
         try:
-            return await self._step(execution, lease)
+            return await self._step(message.part, execution, lease)
         except StopError as error:
             await self._records.failed(message.tenant_id, execution.id, error)
             return None
 
-    async def _step(self, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
+    async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
+        """Do the step of this number, unless it is done already; return the next, or None at the end."""
+        await self._records.require_current(execution)
         integration, provider = await self._subject(execution)
-        execution = await self._records.started(execution)
-        adapter = self._adapters.open(provider, integration)
-        try:
-            deadline = self._clock.monotonic() + self._limits.max_seconds
-            step = _Step(execution, integration, adapter, lease, deadline)
-            progress = await self._read(step)
-        finally:
-            await adapter.close()
+        checkpoints = [await self._checkpoint(integration, entity) for entity in execution.entities]
+        progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
+        if part == _next_part(progress):
+            execution = await self._records.started(execution)
+            progress = await self._read(_Step(execution, integration, lease), provider, checkpoints)
+            execution = await self._records.advanced(execution, progress)
         if not all(entity.done for entity in progress):
-            await self._records.advanced(execution, progress)
-            return _following(execution, progress)
+            return step_message(execution, _next_part(progress))
         _log.debug("phase complete")
         await self._records.completed(execution, progress)
         return None
@@ -165,49 +191,51 @@ class InboundSync:
             raise ConfigurationError(f"The provider {provider.id} is disabled.")
         return integration, provider
 
-    async def _read(self, step: _Step) -> list[RunProgress]:
+    async def _checkpoint(self, integration: Integration, entity: str) -> Checkpoint:
+        checkpoint = await self._checkpoints.load(integration.tenant_id, integration.id, entity)
+        return checkpoint.reading(_source(integration, _mapping(integration, entity)))
+
+    async def _read(
+        self, step: _Step, provider: Provider, checkpoints: list[Checkpoint]
+    ) -> list[RunProgress]:
         """Store pages of the first entity that is not done; return how far each entity of the run is."""
-        progress: list[RunProgress] = []
-        at_work = False
-        for entity in step.execution.entities:
-            mapping = self._mapping(step, entity)
-            checkpoint = await self._checkpoints.load(step.integration.tenant_id, step.integration.id, entity)
-            entity_progress = checkpoint.progress_of(step.execution.id)
-            if not entity_progress.done and not at_work:
-                at_work = True
-                entity_progress = await self._read_entity(step, mapping, checkpoint)
-            progress.append(entity_progress)
+        progress = [checkpoint.progress_of(step.execution.id) for checkpoint in checkpoints]
+        at_work = next((index for index, entity in enumerate(progress) if not entity.done), None)
+        if at_work is None:
+            return progress
+        adapter = self._adapters.open(provider, step.integration)
+        try:
+            progress[at_work] = await self._read_entity(step, adapter, checkpoints[at_work])
+        finally:
+            await adapter.close()
         return progress
 
-    async def _read_entity(self, step: _Step, mapping: EntityMapping, checkpoint: Checkpoint) -> RunProgress:
+    async def _read_entity(self, step: _Step, adapter: Adapter, checkpoint: Checkpoint) -> RunProgress:
+        mapping = _mapping(step.integration, checkpoint.entity)
         compiled = CompiledMapping(mapping)
         progress = checkpoint.progress_of(step.execution.id)
+        deadline = self._clock.monotonic() + self._limits.max_seconds
         request = FetchRequest(
             entity=mapping.entity,
             watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
             position=progress.position,
             page_size=self._limits.max_records,
         )
-        async with aclosing(read_pages(step.adapter, request, self._limits.max_records)) as pages:
+        async with aclosing(read_pages(adapter, request, self._limits.max_records)) as pages:
             async for page in pages:
-                context = PageContext(
-                    step.integration.tenant_id,
-                    step.integration.id,
-                    step.execution.id,
-                    mapping,
-                    progress.pages,
-                    step.lease,
-                )
+                context = step.page(mapping, progress.pages)
                 counts = await self._intake.store(context, page.records, compiled)
                 progress = _advanced(progress, page, counts)
                 checkpoint = await self._save(checkpoint, progress, step.lease)
-                if self._clock.monotonic() >= step.deadline:
+                if self._clock.monotonic() >= deadline:
                     break
         return progress
 
     async def _save(self, checkpoint: Checkpoint, progress: RunProgress, lease: Lease) -> Checkpoint:
         _log.debug("phase checkpoint")
         lease.check()
+        if checkpoint.fencing_token > lease.fencing_token:
+            raise LeaseLostError("A later holder of the lease has gone on with this run.")
         watermark = (
             progress.watermark if progress.done and progress.watermark is not None else checkpoint.watermark
         )
@@ -218,14 +246,25 @@ class InboundSync:
         except (StaleWriteError, AlreadyExistsError):
             raise LeaseLostError("Another process has gone on with this run.") from None
 
-    def _mapping(self, step: _Step, entity: str) -> EntityMapping:
-        mapping = step.integration.mapping_of(entity)
-        if mapping is None:
-            raise ConfigurationError(f"The entity {entity} is no longer mapped; start a new sync.")
-        allowed = step.integration.allowed_shard_types
-        if allowed is not None and mapping.shard_type_id not in allowed:
-            raise AccessDeniedError(f"The integration may not write shards of type {mapping.shard_type_id}.")
-        return mapping
+
+def _mapping(integration: Integration, entity: str) -> EntityMapping:
+    mapping = integration.mapping_of(entity)
+    if mapping is None:
+        raise ConfigurationError(f"The entity {entity} is no longer mapped; start a new sync.")
+    allowed = integration.allowed_shard_types
+    if allowed is not None and mapping.shard_type_id not in allowed:
+        raise AccessDeniedError(f"The integration may not write shards of type {mapping.shard_type_id}.")
+    return mapping
+
+
+def _source(integration: Integration, mapping: EntityMapping) -> str:
+    """Return a hash of where records come from and what they become: a watermark is only good for that."""
+    return content_hash({"settings": integration.settings, "mapping": mapping.model_dump(mode="json")})
+
+
+def _next_part(progress: list[RunProgress]) -> int:
+    """Number a step by the pages stored before it: a step that is done twice is found to be done."""
+    return 1 + sum(entity.pages for entity in progress)
 
 
 def _advanced(progress: RunProgress, page: SourcePage, counts: SyncCounts) -> RunProgress:
@@ -237,9 +276,3 @@ def _advanced(progress: RunProgress, page: SourcePage, counts: SyncCounts) -> Ru
         counts=progress.counts + counts,
         done=page.next_position is None,
     )
-
-
-def _following(execution: SyncExecution, progress: list[RunProgress]) -> SyncMessage:
-    """Return the next step, numbered by the pages stored: a step done twice names the same one."""
-    pages = sum(entity.pages for entity in progress)
-    return first_message(execution).model_copy(update={"part": 1 + pages})

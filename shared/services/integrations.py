@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from shared.domain.errors import (
     NotFoundError,
     Problem,
     StaleWriteError,
+    UnavailableError,
 )
 from shared.domain.integration import Integration, IntegrationSettings, IntegrationStatus
 from shared.domain.model import Id
@@ -21,11 +23,13 @@ from shared.domain.provider import Provider, ProviderStatus
 from shared.domain.validation import to_problems
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
-from shared.repositories.executions import ExecutionRepository
+from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
 from shared.services.sync_scheduler import next_sync
+
+_TRIES = 5
 
 
 class NewIntegration(IntegrationSettings):
@@ -35,20 +39,20 @@ class NewIntegration(IntegrationSettings):
 
 
 class Integrations:
-    """A tenant's integrations. An `etag`, where given, must be that of the stored version."""
+    """A tenant's integrations. An `etag`, where given, must be the stored version's revision."""
 
     def __init__(
         self,
         integrations: IntegrationRepository,
         providers: ProviderRepository,
-        executions: ExecutionRepository,
+        active_runs: ActiveRunRepository,
         adapters: AdapterSource,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._integrations = integrations
         self._providers = providers
-        self._executions = executions
+        self._active_runs = active_runs
         self._adapters = adapters
         self._clock = clock
         self._new_id = new_id
@@ -88,19 +92,23 @@ class Integrations:
         Raises:
             NotFoundError: The tenant has no such integration.
             InvalidRequestError: The settings would not be valid.
+            InvalidStateError: An active integration would map nothing.
             StaleWriteError: `etag` is not that of the stored version.
         """
-        integration = await self._current(tenant_id, integration_id, etag)
-        settings = _merged(integration, changes)
-        provider = await self._providers.get(integration.provider_category, integration.provider_id)
-        updated = integration.changed(
-            **{name: getattr(settings, name) for name in IntegrationSettings.model_fields},
-            updated_at=self._clock.now(),
-        )
-        self._check(provider, updated)
-        if updated.sync_config != integration.sync_config and updated.status is IntegrationStatus.ACTIVE:
-            updated = updated.changed(next_sync_at=next_sync(updated, self._clock))
-        return await self._integrations.replace(updated)
+
+        async def apply(present: Integration) -> Integration:
+            settings = _merged(present, changes)
+            updated = present.changed(
+                **{name: getattr(settings, name) for name in IntegrationSettings.model_fields}
+            )
+            self._check(await self._provider_of(present), updated)
+            if updated.status is not IntegrationStatus.ACTIVE:
+                return updated
+            _require_mapping(updated)
+            rescheduled = updated.sync_config != present.sync_config
+            return updated.changed(next_sync_at=next_sync(updated, self._clock)) if rescheduled else updated
+
+        return await self._change(tenant_id, integration_id, etag, apply)
 
     async def set_active(
         self, tenant_id: str, integration_id: str, etag: str | None, *, active: bool
@@ -110,22 +118,21 @@ class Integrations:
         Raises:
             NotFoundError: The tenant has no such integration.
             InvalidStateError: To activate it, it must map an entity and its provider must not be disabled.
+            StaleWriteError: `etag` is not that of the stored version.
         """
-        integration = await self._current(tenant_id, integration_id, etag)
-        if active:
-            provider = await self._providers.get(integration.provider_category, integration.provider_id)
+
+        async def apply(present: Integration) -> Integration:
+            if not active:
+                return present.changed(status=IntegrationStatus.DISABLED, next_sync_at=None)
+            provider = await self._provider_of(present)
             if provider.status is ProviderStatus.DISABLED:
                 raise InvalidStateError(f"The provider {provider.id} is disabled.")
-            if not integration.entity_mappings:
-                raise InvalidStateError("The integration maps no entity; set entityMappings first.")
-        status = IntegrationStatus.ACTIVE if active else IntegrationStatus.DISABLED
-        return await self._integrations.replace(
-            integration.changed(
-                status=status,
-                next_sync_at=next_sync(integration, self._clock) if active else None,
-                updated_at=self._clock.now(),
+            _require_mapping(present)
+            return present.changed(
+                status=IntegrationStatus.ACTIVE, next_sync_at=next_sync(present, self._clock)
             )
-        )
+
+        return await self._change(tenant_id, integration_id, etag, apply)
 
     async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:
         """Remove an integration that is disabled and has no run under way. Its shards and runs stay.
@@ -133,20 +140,37 @@ class Integrations:
         Raises:
             NotFoundError: The tenant has no such integration.
             InvalidStateError: It is active, or a run has not ended.
+            StaleWriteError: `etag` is not that of the stored version, or it was changed at this moment.
         """
-        integration = await self._current(tenant_id, integration_id, etag)
+        integration = await self._integrations.get(tenant_id, integration_id)
+        _require_revision(integration, etag)
         if integration.status is IntegrationStatus.ACTIVE:
             raise InvalidStateError("The integration is active; disable it first.")
-        run = await self._executions.active_of(tenant_id, integration_id)
+        run = await self._active_runs.current(tenant_id, integration_id)
         if run:
             raise InvalidStateError(f"Execution {run.id} has not ended yet; try again when it has.")
         await self._integrations.delete(integration)
 
-    async def _current(self, tenant_id: str, integration_id: str, etag: str | None) -> Integration:
-        integration = await self._integrations.get(tenant_id, integration_id)
-        if etag is not None and etag != integration.etag:
-            raise StaleWriteError("The integration was changed since you read it; read it again.")
-        return integration
+    async def _change(
+        self,
+        tenant_id: str,
+        integration_id: str,
+        etag: str | None,
+        apply: Callable[[Integration], Awaitable[Integration]],
+    ) -> Integration:
+        """Apply a person's change, again if the system has written to the document meanwhile."""
+        for _ in range(_TRIES):
+            present = await self._integrations.get(tenant_id, integration_id)
+            _require_revision(present, etag)
+            changed = await apply(present)
+            with contextlib.suppress(StaleWriteError):
+                return await self._integrations.replace(
+                    changed.changed(revision=present.revision + 1, updated_at=self._clock.now())
+                )
+        raise UnavailableError("The integration is being changed by others just now; try again.")
+
+    async def _provider_of(self, integration: Integration) -> Provider:
+        return await self._providers.get(integration.provider_category, integration.provider_id)
 
     async def _provider_for(self, tenant_id: str, provider_id: str) -> Provider:
         try:
@@ -179,6 +203,16 @@ class Integrations:
         ]
         if problems:
             raise InvalidRequestError("The mappings don't fit the provider.", problems)
+
+
+def _require_revision(integration: Integration, etag: str | None) -> None:
+    if etag is not None and etag != str(integration.revision):
+        raise StaleWriteError("The integration was changed since you read it; read it again.")
+
+
+def _require_mapping(integration: Integration) -> None:
+    if not integration.entity_mappings:
+        raise InvalidStateError("The integration maps no entity; set entityMappings first.")
 
 
 def _merged(integration: Integration, changes: Mapping[str, Any]) -> IntegrationSettings:

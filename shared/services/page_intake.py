@@ -195,8 +195,9 @@ def _compare(candidate: _Candidate, before: Document | None, page: PageContext) 
     """
     source: Mapping[str, Any] = before.body["source"] if before else {}
     same = source.get("hash") == candidate.hash
-    if same and (source["executionId"], source["page"]) == (page.execution_id, page.number):
-        return source["outcome"], False
+    again = (source.get("executionId"), source.get("page")) == (page.execution_id, page.number)
+    if again and (same or (source["outcome"] == "created" and candidate.data is not None)):
+        return source["outcome"], not same
     if same or (candidate.data is None and before is None):
         return "unchanged", False
     if candidate.data is None:

@@ -34,7 +34,7 @@ class Providers:
     async def list(self, tenant_id: str | None) -> list[Provider]:
         """Return the providers that the tenant may see, by id."""
         everything = await self._providers.all()
-        return [provider for provider in everything if tenant_id is None or provider.is_visible_to(tenant_id)]
+        return [_seen_by(tenant_id, provider) for provider in everything if _may_see(tenant_id, provider)]
 
     async def get(self, provider_id: str, tenant_id: str | None) -> Provider:
         """Return one provider.
@@ -43,9 +43,9 @@ class Providers:
             NotFoundError: There is none, or the tenant may not see it.
         """
         provider = await self._providers.find(provider_id)
-        if tenant_id is not None and not provider.is_visible_to(tenant_id):
+        if not _may_see(tenant_id, provider):
             raise NotFoundError(f"There is no provider {provider_id}; GET /api/providers lists them.")
-        return provider
+        return _seen_by(tenant_id, provider)
 
     async def create(self, document: ProviderDocument) -> Provider:
         """Add a provider to the catalogue.
@@ -84,17 +84,18 @@ class Providers:
         return await self._providers.save(present.changed(status=status, updated_at=self._clock.now()))
 
     async def delete(self, provider_id: str, etag: str | None) -> None:
-        """Remove a provider that nobody uses.
+        """Remove a provider that nobody uses, or the stored version that stands before a shipped one.
 
         Raises:
-            InvalidStateError: It ships with the app, or an integration uses it.
+            InvalidStateError: It ships with the app and was not changed, or an integration uses it.
         """
         present = await self._current(provider_id, etag)
         if present.etag is None:
             raise InvalidStateError(
                 "The provider ships with the app and can't be deleted; disable it instead."
             )
-        if (await self._integrations.page_of_provider(provider_id, limit=1)).items:
+        in_use = (await self._integrations.page_of_provider(provider_id, limit=1)).items
+        if in_use and not self._providers.is_shipped(provider_id):
             raise InvalidStateError(
                 "Integrations use this provider; disable it instead, or delete them first."
             )
@@ -110,3 +111,16 @@ class Providers:
         problems = self._adapters.check(document)
         if problems:
             raise InvalidRequestError("The provider document is not valid.", problems)
+
+
+def _may_see(tenant_id: str | None, provider: Provider) -> bool:
+    return tenant_id is None or provider.is_visible_to(tenant_id)
+
+
+def _seen_by(tenant_id: str | None, provider: Provider) -> Provider:
+    """Leave out which other tenants see a provider."""
+    return (
+        provider
+        if tenant_id is None or provider.visible_to is None
+        else provider.changed(visible_to=(tenant_id,))
+    )

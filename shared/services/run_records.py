@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from shared.domain.errors import IntegrationError
+from shared.domain.errors import ConfigurationError, IntegrationError
 from shared.domain.integration import LastSync
 from shared.domain.sync import (
     ExecutionError,
@@ -14,9 +15,11 @@ from shared.domain.sync import (
     SyncExecution,
 )
 from shared.ports.clock import Clock
+from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.services.sync_requests import SILENCE_SECONDS
 from shared.telemetry.logs import get_logger
 
 _log = get_logger("sync")
@@ -30,11 +33,13 @@ class RunRecords:
         executions: ExecutionRepository,
         integrations: IntegrationRepository,
         checkpoints: CheckpointRepository,
+        active_runs: ActiveRunRepository,
         clock: Clock,
     ) -> None:
         self._executions = executions
         self._integrations = integrations
         self._checkpoints = checkpoints
+        self._active_runs = active_runs
         self._clock = clock
 
     async def unfinished(self, tenant_id: str, execution_id: str) -> SyncExecution | None:
@@ -42,20 +47,30 @@ class RunRecords:
         execution = await self._executions.find(tenant_id, execution_id)
         return execution if execution and not execution.status.is_final else None
 
+    async def require_current(self, execution: SyncExecution) -> None:
+        """Make sure that a run is its integration's one.
+
+        Raises:
+            ConfigurationError: Another run was started in its stead, after a crash in the middle of a start.
+        """
+        if not await self._active_runs.holds(execution):
+            raise ConfigurationError("Another run of this integration was started in this one's stead.")
+
     async def started(self, execution: SyncExecution) -> SyncExecution:
         """Mark a run as running, if this is its first step."""
         if execution.status is ExecutionStatus.RUNNING:
             return execution
-        now = self._clock.now()
-        return await self._executions.replace(
-            execution.changed(status=ExecutionStatus.RUNNING, started_at=now, updated_at=now)
-        )
+        return await self._written(execution, status=ExecutionStatus.RUNNING, started_at=self._clock.now())
 
     async def advanced(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> SyncExecution:
         """Note how far a run is."""
-        return await self._executions.replace(
-            execution.changed(counts=_total(progress), updated_at=self._clock.now())
-        )
+        return await self._written(execution, counts=_total(progress))
+
+    async def postponed(self, tenant_id: str, execution_id: str, seconds: float) -> None:
+        """Note that the next step of a run comes in so many seconds, so that nobody takes it for lost."""
+        execution = await self.unfinished(tenant_id, execution_id)
+        if execution:
+            await self._written(execution, delay_seconds=seconds)
 
     async def completed(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> None:
         """End a run that has reached the end of everything it had to read."""
@@ -90,7 +105,16 @@ class RunRecords:
         if integration:
             last = LastSync(execution_id=execution.id, status=execution.status.value, finished_at=now)
             await self._integrations.replace(integration.changed(last_sync=last, updated_at=now))
-        await self._executions.replace(execution.changed(finished_at=now, updated_at=now))
+        await self._written(execution, finished_at=now)
+
+    async def _written(
+        self, execution: SyncExecution, delay_seconds: float = 0, **changes: object
+    ) -> SyncExecution:
+        now = self._clock.now()
+        expected_by = now + timedelta(seconds=delay_seconds + SILENCE_SECONDS)
+        return await self._executions.replace(
+            execution.changed(**changes, updated_at=now, expected_by=expected_by)
+        )
 
 
 def _total(progress: Sequence[RunProgress]) -> SyncCounts:

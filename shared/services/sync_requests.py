@@ -8,10 +8,14 @@ from datetime import timedelta
 from shared.domain.errors import InvalidRequestError, InvalidStateError, Problem
 from shared.domain.integration import Integration, IntegrationStatus
 from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED
-from shared.domain.sync import SyncExecution, SyncMessage, SyncMode, Trigger
+from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMessage, SyncMode, Trigger
 from shared.ports.clock import Clock
 from shared.ports.queue import MessageSender, OutgoingMessage
+from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.executions import ExecutionRepository
+
+SILENCE_SECONDS = 900.0
+"""A run that is not written to for this long has lost its message: a step takes 10 minutes at most."""
 
 
 class SyncRequests:
@@ -19,15 +23,22 @@ class SyncRequests:
 
     Args:
         executions: Records of runs.
+        active_runs: Which run of an integration is the one.
         sender: Where messages go.
         clock: Time.
         new_id: Makes ids of runs.
     """
 
     def __init__(
-        self, executions: ExecutionRepository, sender: MessageSender, clock: Clock, new_id: Callable[[], str]
+        self,
+        executions: ExecutionRepository,
+        active_runs: ActiveRunRepository,
+        sender: MessageSender,
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         self._executions = executions
+        self._active_runs = active_runs
         self._sender = sender
         self._clock = clock
         self._new_id = new_id
@@ -42,7 +53,7 @@ class SyncRequests:
     ) -> SyncExecution:
         """Record a new run and enqueue its first step.
 
-        A crash between the two leaves a queued run without a message; the scheduler finds it by its silence.
+        A crash on the way leaves a queued run without a message; the scheduler finds it by its silence.
 
         Raises:
             InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended.
@@ -51,24 +62,16 @@ class SyncRequests:
         entities = _entities(integration, entity)
         if integration.status is not IntegrationStatus.ACTIVE:
             raise InvalidStateError("The integration is not active; activate it first.")
-        active = await self._executions.active_of(integration.tenant_id, integration.id)
-        if active:
-            raise InvalidStateError(f"Execution {active.id} of this integration has not ended yet.")
-        now = self._clock.now()
+        await self._active_runs.require_none(integration.tenant_id, integration.id)
         execution = await self._executions.create(
-            SyncExecution(
-                id=self._new_id(),
-                tenant_id=integration.tenant_id,
-                integration_id=integration.id,
-                trigger=trigger,
-                mode=mode,
-                entities=entities,
-                request_id=request_id,
-                created_at=now,
-                updated_at=now,
-            )
+            self._new_execution(integration, mode, trigger, request_id, entities)
         )
-        await self.send(first_message(execution))
+        try:
+            await self._active_runs.claim(execution)
+        except InvalidStateError:
+            await self._executions.replace(execution.changed(status=ExecutionStatus.CANCELLED))
+            raise
+        await self.send(step_message(execution, part=1))
         return execution
 
     async def send(self, message: SyncMessage, delay_seconds: float = 0) -> None:
@@ -87,14 +90,37 @@ class SyncRequests:
         )
         await self._sender.send(queue.name, [outgoing])
 
+    def _new_execution(
+        self,
+        integration: Integration,
+        mode: SyncMode,
+        trigger: Trigger,
+        request_id: str,
+        entities: tuple[str, ...],
+    ) -> SyncExecution:
+        now = self._clock.now()
+        return SyncExecution(
+            id=self._new_id(),
+            tenant_id=integration.tenant_id,
+            integration_id=integration.id,
+            trigger=trigger,
+            mode=mode,
+            entities=entities,
+            request_id=request_id,
+            created_at=now,
+            updated_at=now,
+            expected_by=now + timedelta(seconds=SILENCE_SECONDS),
+        )
 
-def first_message(execution: SyncExecution) -> SyncMessage:
-    """Return the message that starts a run, or sets it going again."""
+
+def step_message(execution: SyncExecution, part: int) -> SyncMessage:
+    """Return the message that asks for one step of a run."""
     return SyncMessage(
         tenant_id=execution.tenant_id,
         integration_id=execution.integration_id,
         execution_id=execution.id,
         request_id=execution.request_id,
+        part=part,
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 
 from shared.domain.errors import InvalidStateError, LeaseHeldError, StaleWriteError
 from shared.domain.integration import Integration
-from shared.domain.sync import SyncMode, Trigger
+from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.clock import Clock
-from shared.repositories.executions import ACTIVE_STATUSES, ExecutionRepository
+from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.resilience.lease import Leases
-from shared.services.sync_requests import SyncRequests, first_message
+from shared.services.sync_requests import SILENCE_SECONDS, SyncRequests, step_message
 from shared.telemetry.logs import get_logger, log_context
-
-SILENCE_SECONDS = 900.0
-"""A run that has written nothing for this long has lost its message: a step takes 10 minutes at most."""
 
 _PAGE = 200
 _log = get_logger("scheduler")
@@ -61,32 +59,43 @@ class SyncScheduler:
             )
         return started
 
-    async def _start(self, integration: Integration, request_id: str) -> bool:
+    async def _start(self, found: Integration, request_id: str) -> bool:
         """Start one run. After a crash before the next time is noted, the run is found to be active."""
+        integration = await self._integrations.find(found.tenant_id, found.id)
+        if integration is None or integration.etag != found.etag:
+            return False  # it was changed since the sweep read it; the next sweep judges it anew
         started = True
         try:
             await self._requests.start(integration, SyncMode.INCREMENTAL, Trigger.SCHEDULED, request_id)
         except InvalidStateError as error:
             _log.info("A scheduled run was left out", extra={"metadata": {"reason": str(error)}})
             started = False
-        try:
+        with contextlib.suppress(StaleWriteError):  # the next sweep schedules it
             await self._integrations.replace(
                 integration.changed(next_sync_at=next_sync(integration, self._clock))
             )
-        except StaleWriteError:
-            _log.info("The integration was changed at this moment; the next sweep schedules it")
         return started
 
     async def _revive_silent(self) -> None:
-        moment = self._clock.now() - timedelta(seconds=SILENCE_SECONDS)
-        for status in ACTIVE_STATUSES:
-            for execution in (await self._executions.page_silent_since(moment, status)).items:
-                _log.warning(
-                    "A silent run is set going again", extra={"metadata": {"executionId": execution.id}}
-                )
-                revived = await self._executions.replace(execution.changed(updated_at=self._clock.now()))
-                wait = int(self._clock.now().timestamp())
-                await self._requests.send(first_message(revived).model_copy(update={"wait": wait}))
+        for status in (ExecutionStatus.RUNNING, ExecutionStatus.QUEUED):
+            for execution in (await self._executions.page_overdue(self._clock.now(), status)).items:
+                with log_context(
+                    tenant_id=execution.tenant_id,
+                    integration_id=execution.integration_id,
+                    request_id=execution.request_id,
+                ):
+                    await self._revive(execution)
+
+    async def _revive(self, execution: SyncExecution) -> None:
+        """Ask for whichever step is next. A run that has just written of itself needs nobody's help."""
+        now = self._clock.now()
+        _log.warning("A silent run is set going again", extra={"metadata": {"executionId": execution.id}})
+        with contextlib.suppress(StaleWriteError):
+            await self._executions.replace(
+                execution.changed(expected_by=now + timedelta(seconds=SILENCE_SECONDS))
+            )
+            again = step_message(execution, part=0)
+            await self._requests.send(again.model_copy(update={"wait": int(now.timestamp())}))
 
 
 def next_sync(integration: Integration, clock: Clock) -> datetime | None:

@@ -6,6 +6,7 @@ in every line that is written under it.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -68,7 +69,10 @@ class JsonFormatter(logging.Formatter):
         metadata = getattr(record, "metadata", None)
         if metadata:
             entry["metadata"] = metadata
-        return orjson.dumps(entry, default=str).decode()
+        try:
+            return orjson.dumps(entry, default=str).decode()
+        except TypeError:  # a lone surrogate, a huge integer, a key that is no text: the line is worth more
+            return json.dumps(entry, default=str, skipkeys=True)
 
 
 def _error(error: BaseException) -> dict[str, str]:

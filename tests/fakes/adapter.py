@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from shared.domain.errors import ConfigurationError, Problem
@@ -22,11 +23,14 @@ class FakeAdapter:
         self.faults: dict[int, Exception] = {}
         self.requests: list[FetchRequest] = []
         self.closed = 0
+        self.hangs = False
 
     async def fetch_page(self, request: FetchRequest) -> SourcePage:
         self.requests.append(request)
         if fault := self.faults.pop(len(self.requests), None):
             raise fault
+        if self.hangs:
+            await asyncio.Event().wait()
         start = request.position["from"] if request.position else int(request.watermark or 0)
         end = min(start + min(self.page_size, request.page_size), len(self.records))
         following = {"from": end} if end < len(self.records) else None

@@ -19,6 +19,10 @@ class FakeSender:
                 self._seen.add(message.message_id)
                 self.sent.append(message)
 
+    def forget(self) -> None:
+        """Let the duplicate-detection window pass."""
+        self._seen.clear()
+
     def steps(self) -> list[SyncMessage]:
         """Take out everything that was sent, parsed."""
         taken, self.sent = self.sent, []

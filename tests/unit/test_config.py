@@ -52,6 +52,8 @@ def test_signing_keys_are_not_fetched_over_plain_http() -> None:
     """Except from this very machine."""
     with pytest.raises(ConfigurationError, match="https"):
         load_settings({"INTEGRATIONS_JWKS_URL": "http://issuer.example/keys"})
+    with pytest.raises(ConfigurationError, match="https"):
+        load_settings({"INTEGRATIONS_JWKS_URL": "http://localhost.evil.example/keys"})
     load_settings({"INTEGRATIONS_JWKS_URL": "http://127.0.0.1:8080/keys"})
 
 

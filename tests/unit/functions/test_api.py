@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared import bootstrap
 from shared.domain.caller import Role
 from tests.unit.functions.live_app import Client, LiveApp, live_app
 
@@ -78,20 +79,22 @@ async def test_a_wrong_field_is_named(app: LiveApp, changes: dict[str, Any], fie
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("body", "status", "message"),
     [
-        (b"", "Field required"),
-        (b"{", "not JSON"),
-        (b"[1]", "dictionary"),
-        (b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}", "nested deeper than 32"),
-        (b'"' + b"x" * (1024 * 1024) + b'"', "larger than 1024 KB"),
+        (b"", 422, "Field required"),
+        (b"{", 400, "not JSON"),
+        (b"[1]", 422, "dictionary"),
+        (b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}", 400, "nested deeper than 32"),
+        (b'"' + b"x" * (1024 * 1024) + b'"', 413, "larger than 1024 KB"),
     ],
 )
-async def test_a_body_that_can_not_be_used_is_refused(app: LiveApp, body: bytes, message: str) -> None:
+async def test_a_body_that_can_not_be_used_is_refused(
+    app: LiveApp, body: bytes, status: int, message: str
+) -> None:
     """The answer says what is wrong with it."""
     reply = await app.admin.call("POST", "integrations", body)
-    assert reply.status == 422
-    assert message in reply.body["errors"][0]["message"]
+    assert reply.status == status
+    assert message in str(reply.body)
 
 
 async def test_a_stale_write_is_refused(app: LiveApp) -> None:
@@ -103,6 +106,30 @@ async def test_a_stale_write_is_refused(app: LiveApp) -> None:
     assert (refused.status, refused.body["code"]) == (412, "stale_write")
     assert (await app.admin.call("GET", path)).body["name"] == "Mine"
     assert (await app.admin.call("PATCH", path, {"name": "Any"}, If_Match="*")).status == 200
+    weak = f'W/"{(await app.admin.call("GET", path)).body["etag"]}"'
+    assert (await app.admin.call("PATCH", path, {"name": "Weak"}, If_Match=weak)).status == 412
+    assert (await app.admin.call("PATCH", path, {"name": "Many"}, If_Match='"1", "2"')).status == 400
+
+
+async def test_a_sync_in_between_does_not_make_an_administrators_change_stale(app: LiveApp) -> None:
+    """What the system notes in the same document is not what people compare."""
+    made = await created(app.admin)
+    path = f"integrations/{made['id']}"
+    active = await app.admin.call("POST", f"{path}/activate")
+    await app.admin.call("POST", f"{path}/sync")
+    runtime = await bootstrap.runtime()
+    await runtime.integrations.set_active("acme", made["id"], None, active=True)
+    assert (await app.admin.call("PATCH", path, {"name": "x"}, If_Match='"3"')).status == 200
+    assert active.body["etag"] == "2"
+
+
+async def test_an_active_integration_keeps_a_mapping(app: LiveApp) -> None:
+    """Emptying it would stop every sync without a word."""
+    made = await created(app.admin)
+    path = f"integrations/{made['id']}"
+    await app.admin.call("POST", f"{path}/activate")
+    assert (await app.admin.call("PATCH", path, {"entityMappings": []})).status == 409
+    assert (await app.admin.call("PATCH", path, {"name": None})).status == 422
 
 
 async def test_another_tenants_integration_is_not_found(app: LiveApp) -> None:
@@ -208,6 +235,7 @@ async def test_without_a_good_token_nothing_is_answered(app: LiveApp, header: st
     reply = await anonymous.call("GET", "integrations", **headers)
     assert (reply.status, reply.body["code"]) == (401, "unauthenticated")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert ("error=" in reply.headers["WWW-Authenticate"]) == (header == "Bearer not-a-token")
     for path in ("health/live", "health/ready", "openapi.json"):
         assert (await anonymous.call("GET", path)).status == 200
 
@@ -220,6 +248,21 @@ async def test_a_super_admin_names_the_tenant(app: LiveApp) -> None:
     assert len((await support.call("GET", "integrations", X_Tenant_Id="acme")).body["items"]) == 1
     assert (await support.call("GET", "integrations", X_Tenant_Id="other")).body["items"] == []
     assert (await app.admin.call("GET", "integrations", X_Tenant_Id="other")).status == 403
+
+
+async def test_roles_of_one_tenant_are_worth_nothing_in_another(app: LiveApp) -> None:
+    """A super admin may look at any tenant, and no more; a service of a tenant is bound to it."""
+    made = await created(app.admin)
+    path = f"integrations/{made['id']}"
+    both = app.client(Role.SUPER_ADMIN, Role.TENANT_ADMIN, tenant="other")
+    assert (await both.call("GET", path, X_Tenant_Id="acme")).status == 200
+    assert (await both.call("PATCH", path, {"name": "x"}, X_Tenant_Id="acme")).status == 403
+    bound = app.client(Role.SERVICE, tenant="other")
+    assert (await bound.call("GET", f"{path}/shards", X_Tenant_Id="acme")).status == 403
+    platform = app.client(Role.SERVICE, tenant=None)
+    assert (await platform.call("GET", f"{path}/shards", X_Tenant_Id="acme")).status == 200
+    stranger = app.client(Role.SERVICE, Role.TENANT_ADMIN, tenant="other")
+    assert (await stranger.call("PATCH", path, {"name": "x"}, X_Tenant_Id="acme")).status == 403
 
 
 async def test_the_request_id_is_taken_over_or_made(app: LiveApp) -> None:
@@ -283,7 +326,8 @@ async def test_a_provider_is_seen_by_the_tenants_that_it_is_for(app: LiveApp) ->
     refused = await app.admin.call("POST", "integrations", {**NEW, "providerId": "things"})
     assert refused.wrong_fields == ["providerId"]
     other = app.client(Role.TENANT_ADMIN, tenant="other")
-    assert (await other.call("GET", "providers/things")).status == 200
+    await root.call("PUT", "providers/things", {**PROVIDER, "visibleTo": ["other", "third"]})
+    assert (await other.call("GET", "providers/things")).body["visibleTo"] == ["other"]
 
 
 async def test_a_shipped_provider_can_be_disabled_but_not_deleted(app: LiveApp) -> None:
@@ -294,6 +338,42 @@ async def test_a_shipped_provider_can_be_disabled_but_not_deleted(app: LiveApp) 
     assert (await app.admin.call("GET", "providers/kinto")).body["status"] == "disabled"
     refused = await app.admin.call("POST", "integrations", NEW)
     assert refused.wrong_fields == ["providerId"]
+
+
+async def test_the_catalogue_comes_in_pages(app: LiveApp) -> None:
+    """Like every list."""
+    root = app.client(Role.SUPER_ADMIN, tenant=None)
+    await root.call("POST", "providers", PROVIDER)
+    first = (await root.call("GET", "providers?limit=1")).body
+    rest = (await root.call("GET", f"providers?continuation={first['continuation']}")).body
+    ids = [item["id"] for page in (first, rest) for item in page["items"]]
+    assert (len(first["items"]), rest["continuation"]) == (1, None)
+    assert {"kinto", "things"} <= set(ids)
+    assert sorted(set(ids)) == ids
+
+
+async def test_a_changed_shipped_provider_can_be_given_back(app: LiveApp) -> None:
+    """Deleting the stored version brings the shipped one forth, also while it is used."""
+    await created(app.admin)
+    root = app.client(Role.SUPER_ADMIN, tenant=None)
+    await root.call("POST", "providers/kinto/status", {"status": "deprecated"})
+    assert (await root.call("DELETE", "providers/kinto")).status == 204
+    assert (await root.call("GET", "providers/kinto")).body["status"] == "active"
+
+
+async def test_the_probes_tell_nothing_even_when_nothing_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Liveness does not depend on settings or store, and strangers learn nothing about either."""
+    async with live_app(tmp_path, monkeypatch) as app:
+        await bootstrap.close()
+        monkeypatch.setenv("INTEGRATIONS_LOG_LEVEL", "nonsense")
+        anonymous = app.with_token(None)
+        assert (await anonymous.call("GET", "health/live")).status == 200
+        assert (await anonymous.call("HEAD", "health/live")).status == 200
+        ready = await anonymous.call("GET", "health/ready")
+        assert ready.status == 500
+        assert "INTEGRATIONS" not in str(ready.body)
 
 
 async def test_health_has_the_guides_shape(app: LiveApp) -> None:

@@ -75,18 +75,18 @@ async def test_a_failing_step_is_sent_again_later_and_later(world: SyncWorld) ->
     delays = []
     for number in range(1, 5):
         world.adapter.faults[number] = UnavailableError("down")
-        await run_step(world.sync, world.requests, step)
+        await run_step(world.sync, step)
         delays.append(seconds_until(world, world.sender.sent[0]))
         (step,) = world.sender.steps()
     assert delays == [5, 10, 20, 40]
-    await run_step(world.sync, world.requests, step)
+    await run_step(world.sync, step)
     assert await world.status() is ExecutionStatus.SUCCEEDED
 
 
 async def test_a_provider_that_names_a_time_is_left_alone_until_then(world: SyncWorld) -> None:
     """What it asks for counts, if it is longer than our own delay."""
     world.adapter.faults[1] = ThrottledError("slow down", retry_after_seconds=120)
-    await run_step(world.sync, world.requests, await first_step(world))
+    await run_step(world.sync, await first_step(world))
     assert seconds_until(world, world.sender.sent[0]) == 120
 
 
@@ -95,7 +95,7 @@ async def test_a_run_is_given_up_after_its_last_attempt(world: SyncWorld) -> Non
     step = await first_step(world)
     for number in range(1, MAX_ATTEMPTS + 1):
         world.adapter.faults[number] = UnavailableError("the provider is down")
-        await run_step(world.sync, world.requests, step)
+        await run_step(world.sync, step)
         step = next(iter(world.sender.steps()), step)
     execution = await world.executions.get(TENANT, "run1")
     assert execution.status is ExecutionStatus.FAILED
@@ -109,10 +109,10 @@ async def test_waiting_for_another_step_is_no_attempt(world: SyncWorld) -> None:
     step = await first_step(world)
     async with world.leases.hold(TENANT, "sync.int1"):
         for _ in range(3 * MAX_ATTEMPTS):
-            await run_step(world.sync, world.requests, step)
+            await run_step(world.sync, step)
             assert seconds_until(world, world.sender.sent[0]) <= 30
             (step,) = world.sender.steps()
-    await run_step(world.sync, world.requests, step)
+    await run_step(world.sync, step)
     assert await world.status() is ExecutionStatus.SUCCEEDED
 
 
@@ -120,5 +120,5 @@ async def test_a_bug_is_left_to_the_dead_letter_queue(world: SyncWorld) -> None:
     """The message is abandoned, and the platform counts its deliveries."""
     world.adapter.faults[1] = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):
-        await run_step(world.sync, world.requests, await first_step(world))
+        await run_step(world.sync, await first_step(world))
     assert world.sender.sent == []

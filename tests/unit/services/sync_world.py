@@ -14,6 +14,7 @@ from shared.domain.provider import ProviderDocument
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
 from shared.ports.documents import DocumentStore, JsonObject, Query
+from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
@@ -54,13 +55,16 @@ class SyncWorld:
         self.executions = ExecutionRepository(store)
         self.leases = Leases(store, clock, "this process")
         ids = count(1)
-        self.requests = SyncRequests(self.executions, self.sender, clock, lambda: f"run{next(ids)}")
+        self.active_runs = ActiveRunRepository(store, self.executions, clock)
+        self.requests = SyncRequests(
+            self.executions, self.active_runs, self.sender, clock, lambda: f"run{next(ids)}"
+        )
         self.providers = ProviderRepository(store, lambda: [PROVIDER])
         checkpoints = CheckpointRepository(store, clock)
         self.sync = InboundSync(
             integrations=self.integrations,
             providers=self.providers,
-            records=RunRecords(self.executions, self.integrations, checkpoints, clock),
+            records=RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock),
             checkpoints=checkpoints,
             intake=PageIntake(ShardRepository(store), QuarantineRepository(store), clock),
             adapters=FakeAdapterSource(self.adapter),
@@ -120,11 +124,11 @@ class SyncWorld:
 
 @asynccontextmanager
 async def sync_world(
-    folder: Path, max_records: int = 4, max_seconds: float = 480
+    folder: Path, max_records: int = 4, max_seconds: float = 480, timeout_seconds: float = 600
 ) -> AsyncIterator[SyncWorld]:
     clock = ManualClock()
     store = await SqliteDocumentStore.open(folder / "documents.db", clock)
     try:
-        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds))
+        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds, timeout_seconds))
     finally:
         await store.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.domain.errors import CredentialsRejectedError, LeaseHeldError, UnavailableError
+from shared.domain.errors import CredentialsRejectedError, InvalidStateError, LeaseHeldError, UnavailableError
 from shared.domain.integration import IntegrationStatus
-from shared.domain.sync import ExecutionStatus, SyncCounts, SyncMode, Trigger
-from shared.services.sync_requests import first_message
+from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode, Trigger
+from shared.services.sync_requests import step_message
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
 
@@ -145,6 +146,7 @@ async def test_a_provider_that_is_away_leaves_the_run_to_be_tried_again(world: S
         await world.sync.run(step)
     assert await world.status() is ExecutionStatus.RUNNING
     await world.sync.run(step)
+    await world.work()
     execution = await world.executions.get(TENANT, "run1")
     assert (execution.status, execution.counts) == (ExecutionStatus.SUCCEEDED, SyncCounts(read=3, created=3))
 
@@ -184,7 +186,7 @@ async def test_a_step_of_a_run_that_has_ended_does_nothing(world: SyncWorld) -> 
     """A message may be delivered again at any time later."""
     world.adapter.records = [record("a")]
     execution = await world.run()
-    await world.sync.run(first_message(execution))
+    await world.sync.run(step_message(execution, part=1))
     assert len(world.adapter.requests) == 1
     assert (await world.executions.get(TENANT, execution.id)).etag == execution.etag
 
@@ -195,7 +197,7 @@ async def test_two_steps_of_one_integration_never_work_at_once(world: SyncWorld)
     execution = await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
     async with world.leases.hold(TENANT, "sync.int1"):
         with pytest.raises(LeaseHeldError) as caught:
-            await world.sync.run(first_message(execution))
+            await world.sync.run(step_message(execution, part=1))
     assert caught.value.retry_after_seconds == 60
 
 
@@ -244,3 +246,74 @@ async def test_a_failed_run_counts_what_it_had_stored(world: SyncWorld) -> None:
     world.adapter.faults[2] = CredentialsRejectedError("The key was revoked.")
     execution = await world.run()
     assert (execution.status, execution.counts) == (ExecutionStatus.FAILED, SyncCounts(read=2, created=2))
+
+
+async def test_a_step_that_was_done_already_only_names_the_next(world: SyncWorld) -> None:
+    """A message delivered again does not fork the run: both name the same next step, and one is dropped."""
+    world.adapter.records = [record(f"r{number}") for number in range(10)]
+    integration = await world.integrations.get(TENANT, "int1")
+    execution = await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    for _ in range(3):
+        await world.sync.run(step)
+    assert len(world.sender.sent) == 1
+    fetched = len(world.adapter.requests)
+    await world.work()
+    assert (await world.executions.get(TENANT, execution.id)).counts == SyncCounts(read=10, created=10)
+    assert len(world.adapter.requests) == fetched + 3
+
+
+async def test_another_source_is_read_from_its_beginning(world: SyncWorld) -> None:
+    """A watermark is only good for the server that it came from, and for the mapping."""
+    world.adapter.records = [record("a"), record("b")]
+    await world.run()
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.integrations.replace(integration.changed(settings={"serverUrl": "http://elsewhere"}))
+    execution = await world.run()
+    assert execution.counts == SyncCounts(read=2, unchanged=2)
+    execution = await world.run()
+    assert execution.counts == SyncCounts()
+
+
+async def test_of_two_runs_started_at_once_one_is_refused(world: SyncWorld) -> None:
+    """However the two interleave, one run is the integration's."""
+    world.adapter.records = [record("a")]
+    integration = await world.integrations.get(TENANT, "int1")
+    starts = [
+        world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, f"request-{number}")
+        for number in range(5)
+    ]
+    results = await asyncio.gather(*starts, return_exceptions=True)
+    assert sum(isinstance(result, InvalidStateError) for result in results) == 4
+    await world.work()
+    (started,) = [result for result in results if isinstance(result, SyncExecution)]
+    assert await world.status(started.id) is ExecutionStatus.SUCCEEDED
+
+
+async def test_a_record_that_changes_between_two_tries_is_counted_once(world: SyncWorld) -> None:
+    """What this run created stays created, also if its source changes before the page is read again."""
+    world.adapter.records = [record("a")]
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    await world.sync.run(step)
+    execution = await world.executions.get(TENANT, "run1")
+    await world.executions.replace(execution.changed(status=ExecutionStatus.RUNNING, counts=SyncCounts()))
+    assert await world.store.delete("checkpoints", (TENANT, "int1"), "inbound.thing")
+    world.adapter.records = [record("a", "another name")]
+    await world.sync.run(step)
+    assert (await world.executions.get(TENANT, "run1")).counts == SyncCounts(read=1, created=1)
+    assert (await world.shards())["a"]["data"] == {"name": "another name"}
+
+
+async def test_a_step_is_ended_at_its_time_limit(tmp_path: Path) -> None:
+    """A provider that never answers does not hold the host's process up; the run is tried again."""
+    async with sync_world(tmp_path, timeout_seconds=0.01) as world:
+        await world.add_integration()
+        world.adapter.hangs = True
+        integration = await world.integrations.get(TENANT, "int1")
+        await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+        (step,) = world.sender.steps()
+        with pytest.raises(UnavailableError, match="longer than"):
+            await world.sync.run(step)
+        assert world.adapter.closed == 1

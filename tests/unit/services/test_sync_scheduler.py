@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.integration import IntegrationStatus, SyncConfig
 from shared.domain.sync import ExecutionStatus, SyncMode, Trigger
-from shared.services.sync_scheduler import SILENCE_SECONDS
+from shared.services.sync_requests import SILENCE_SECONDS
 from tests.fakes.clock import START
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
@@ -57,6 +57,7 @@ async def test_a_run_whose_message_was_lost_is_set_going_again(world: SyncWorld)
     await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
     world.sender.steps()
     world.clock.advance(SILENCE_SECONDS + 1)
+    world.sender.forget()
     await world.scheduler.run("request-2")
     await world.work()
     assert await world.status() is ExecutionStatus.SUCCEEDED
@@ -76,3 +77,41 @@ async def test_only_one_instance_schedules_at_a_time(world: SyncWorld) -> None:
     await world.add_integration(next_sync_at=START)
     async with world.leases.hold("system", "sync-scheduler"):
         assert await world.scheduler.run("request-1") == 0
+
+
+async def test_a_run_that_waits_as_its_provider_asked_is_left_alone(world: SyncWorld) -> None:
+    """A long Retry-After is no silence."""
+    integration = await world.add_integration()
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    await world.sync.postpone(step.model_copy(update={"attempt": 1}), 6 * 3600)
+    world.sender.steps()
+    for _ in range(6):
+        world.clock.advance(3600)
+        await world.scheduler.run("request-2")
+    assert world.sender.steps() == []
+
+
+async def test_one_integration_that_can_not_be_read_does_not_stop_the_others(world: SyncWorld) -> None:
+    """A newer version may have written what this one can't read; every other tenant goes on."""
+    await world.add_integration(id="int2", next_sync_at=START)
+    await world.store.put(
+        "integrations",
+        {
+            "id": "broken",
+            "tenantId": "other",
+            "status": "active",
+            "nextSyncAt": "2025-01-01T00:00:00.000000Z",
+        },
+    )
+    assert await world.scheduler.run("request-1") == 1
+
+
+async def test_what_a_newer_version_added_is_ignored(world: SyncWorld) -> None:
+    """After a roll-back, fields that this version does not know are no reason to fail, at any depth."""
+    integration = await world.add_integration()
+    document = await world.store.get("integrations", (TENANT,), integration.id)
+    assert document is not None
+    body = document.body | {"new": 1, "syncConfig": {"cron": "0 0 * * * *"}}
+    await world.store.put("integrations", body)
+    assert (await world.integrations.get(TENANT, integration.id)).name == "Things"

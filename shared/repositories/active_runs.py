@@ -1,0 +1,72 @@
+"""Which run of an integration is the one."""
+
+from __future__ import annotations
+
+from shared.domain.errors import AlreadyExistsError, InvalidStateError, StaleWriteError
+from shared.domain.sync import ActiveRun, SyncExecution
+from shared.ports.clock import Clock
+from shared.ports.documents import DocumentStore
+from shared.repositories.executions import ExecutionRepository
+from shared.repositories.model_repository import ModelRepository
+
+_ID = "active-run"
+
+
+class ActiveRunRepository:
+    """One document for each integration, in its checkpoints' partition."""
+
+    def __init__(self, store: DocumentStore, executions: ExecutionRepository, clock: Clock) -> None:
+        self._models = ModelRepository(store, "checkpoints", ActiveRun)
+        self._executions = executions
+        self._clock = clock
+
+    async def current(self, tenant_id: str, integration_id: str) -> SyncExecution | None:
+        """Return the integration's run that has not ended, or None."""
+        slot = await self._models.get((tenant_id, integration_id), _ID)
+        return await self._unfinished(slot)
+
+    async def holds(self, execution: SyncExecution) -> bool:
+        """True while this run is the integration's one."""
+        slot = await self._models.get((execution.tenant_id, execution.integration_id), _ID)
+        return slot is not None and slot.execution_id == execution.id
+
+    async def require_none(self, tenant_id: str, integration_id: str) -> None:
+        """Make sure that the integration has no run under way.
+
+        Raises:
+            InvalidStateError: It has one.
+        """
+        _refuse(await self.current(tenant_id, integration_id))
+
+    async def claim(self, execution: SyncExecution) -> None:
+        """Make a recorded run the integration's one.
+
+        Raises:
+            InvalidStateError: Another run has not ended, or was started at this very moment.
+        """
+        tenant_id, integration_id = execution.tenant_id, execution.integration_id
+        slot = await self._models.get((tenant_id, integration_id), _ID)
+        _refuse(await self._unfinished(slot))
+        now = self._clock.now()
+        claimed = ActiveRun(
+            id=_ID,
+            tenant_id=tenant_id,
+            integration_id=integration_id,
+            execution_id=execution.id,
+            created_at=now,
+            updated_at=now,
+            etag=slot.etag if slot else None,
+        )
+        try:
+            await (self._models.replace(claimed) if slot else self._models.create(claimed))
+        except (StaleWriteError, AlreadyExistsError):
+            raise InvalidStateError("Another run of this integration was started at this moment.") from None
+
+    async def _unfinished(self, slot: ActiveRun | None) -> SyncExecution | None:
+        execution = await self._executions.find(slot.tenant_id, slot.execution_id) if slot else None
+        return execution if execution and not execution.status.is_final else None
+
+
+def _refuse(present: SyncExecution | None) -> None:
+    if present:
+        raise InvalidStateError(f"Execution {present.id} of this integration has not ended yet.")
