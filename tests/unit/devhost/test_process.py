@@ -83,6 +83,8 @@ async def _until_it_no_longer_listens(url: str) -> None:
             _, writer = await asyncio.open_connection(address.hostname, address.port)
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:  # it closed with this connection waiting to be accepted
+            continue
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
