@@ -111,21 +111,57 @@ class ProviderContractError(StopError):
     code = "provider_contract"
 
 
+class ResyncRequiredError(StopError):
+    """The provider no longer knows the watermark; only a full run can go on."""
+
+    code = "resync_required"
+
+
 class UnreadableMessageError(StopError):
     """A queue message that no version of this app can have written."""
 
     code = "unreadable_message"
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a record is rejected: a stable code, the shard's field if one is to blame, and a sentence.
+
+    The sentence names fields and rules, never a value: a record may be about a person.
+    """
+
+    code: str
+    field: str | None
+    message: str
+
+
 class RecordRejectedError(IntegrationError):
-    """This record can't be taken; the others can. `field` is the mapped field, if one is to blame."""
+    """This record can't be taken; the others can.
+
+    `reasons` has everything that is wrong with it; `code` and `field` are those of the first.
+    """
 
     code = "record_rejected"
 
-    def __init__(self, message: str, *, code: str = "record_rejected", field: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "record_rejected",
+        field: str | None = None,
+        reasons: Sequence[Reason] = (),
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.field = field
+        self.reasons = tuple(reasons) or (Reason(code, field, message),)
+
+    @classmethod
+    def because_of(cls, reasons: Sequence[Reason]) -> RecordRejectedError:
+        """Return the error for one reason or more."""
+        first, *others = reasons
+        message = f"{first.message} And {len(others)} more." if others else first.message
+        return cls(message, code=first.code, field=first.field, reasons=reasons)
 
 
 class DocumentTooLargeError(RecordRejectedError):

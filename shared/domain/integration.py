@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Self, cast
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_serializer, model_validator
 
+from shared.domain.field_paths import FieldPath, parents_of
+from shared.domain.field_sources import FieldSource, fields_read
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 from shared.domain.provider import SettingName
+from shared.domain.scalars import Scalar
+from shared.domain.transforms import Step, Transform, shortest
+from shared.domain.validation_rules import FieldRules
 
-FieldPath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_$@-]+(\.[A-Za-z0-9_$@-]+){0,9}$", max_length=300)
+__all__ = [
+    "EntityMapping",
+    "FieldMapping",
+    "FieldPath",
+    "Integration",
+    "IntegrationSettings",
+    "IntegrationStatus",
+    "LastSync",
+    "SyncConfig",
 ]
-"""A dotted path into a JSON object, at most ten levels."""
 
 
 class IntegrationStatus(StrEnum):
@@ -27,34 +38,60 @@ class IntegrationStatus(StrEnum):
 class FieldMapping(WireModel):
     """Where one field of a shard comes from, and what happens to it on the way."""
 
-    external_field: FieldPath
+    external_field: FieldSource
     shard_field: FieldPath
-    transform: Literal["trim", "lower", "upper", "text", "number", "boolean"] | None = None
+    transform: Transform = None
     required: bool = False
-    default: str | int | float | bool | None = None
+    default: Scalar = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The transform's steps, whichever way it was written."""
+        return cast("tuple[Step, ...]", self.transform or ())  # what validation makes of every form
+
+    @field_serializer("transform")
+    def _shortest(self, _transform: Transform) -> Any:
+        return shortest(self.steps)
 
 
 class EntityMapping(WireModel):
-    """Which shard type an entity becomes, and how."""
+    """Which shard type an entity becomes, how, and what has to be true of the result."""
 
     entity: Id
     shard_type_id: Id
     fields: Annotated[tuple[FieldMapping, ...], Field(min_length=1, max_length=500)]
+    validation: Annotated[tuple[FieldRules, ...], Field(max_length=500)] = ()
+
+    def fields_read(self) -> frozenset[str] | None:
+        """Return the paths of the provider's fields that the mapping reads; None if that is not known."""
+        paths: set[str] = set()
+        for mapping in self.fields:
+            if (read := fields_read(mapping.external_field)) is None:
+                return None
+            paths |= read
+        return frozenset(paths)
 
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
-        targets = Counter(mapping.shard_field for mapping in self.fields)
-        parents = {
-            ".".join(parts[:level]) for parts in map(_parts, targets) for level in range(1, len(parts))
-        }
-        clashes = {target for target, count in targets.items() if count > 1 or target in parents}
+        targets = [mapping.shard_field for mapping in self.fields]
+        objects = {parent for target in targets for parent in parents_of(target)}
+        clashes = {target for target, times in Counter(targets).items() if times > 1 or target in objects}
         if clashes:
             raise ValueError(f"mapped twice, or both a value and an object: {', '.join(sorted(clashes))}")
         return self
 
-
-def _parts(path: str) -> list[str]:
-    return path.split(".")
+    @model_validator(mode="after")
+    def _rules_are_on_mapped_fields(self) -> Self:
+        ruled = [rules.field for rules in self.validation]
+        if twice := sorted(field for field, times in Counter(ruled).items() if times > 1):
+            raise ValueError(f"validation: two entries for {', '.join(twice)}; write all its rules in one")
+        targets = {mapping.shard_field for mapping in self.fields}
+        known = targets.union(*map(parents_of, targets))
+        if strangers := sorted(field for field in ruled if not known & {field, *parents_of(field)}):
+            raise ValueError(
+                f"validation: nothing is mapped to {', '.join(strangers)}; rules are about a shardField"
+            )
+        return self
 
 
 class SyncConfig(WireModel):

@@ -5,128 +5,99 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.domain.errors import RecordRejectedError
+from shared.domain.compiled_rules import CompiledRules
+from shared.domain.errors import Reason, RecordRejectedError
+from shared.domain.field_paths import compile_target
+from shared.domain.field_sources import compile_source, kind_of
 from shared.domain.integration import EntityMapping, FieldMapping
+from shared.domain.transforms import compile_steps
 
-Reader = Callable[[Mapping[str, Any]], Any]
-Step = Callable[[Mapping[str, Any], dict[str, Any]], None]
+_Step = Callable[[Mapping[str, Any], dict[str, Any]], None]
+
+_REFUSALS = (ValueError, TypeError, ArithmeticError)
+"""What sources and transforms raise for a value that they can't take."""
 
 
 class CompiledMapping:
-    """An entity mapping ready to be applied to many records."""
+    """An entity mapping ready to be applied to many records.
+
+    Attributes:
+        required_fields: The shard's fields that every record has to fill. A record that is not rejected
+            has filled them all; of one that is, those are missing for which a reason has the code
+            `required`.
+    """
 
     def __init__(self, mapping: EntityMapping) -> None:
-        self._steps: list[Step] = [_compile_field(field) for field in mapping.fields]
+        self._steps = [_compile_field(field) for field in mapping.fields]
+        self._rules = [CompiledRules(rules) for rules in mapping.validation]
+        self.required_fields = frozenset(
+            [field.shard_field for field in mapping.fields if field.required]
+            + [rules.field for rules in mapping.validation if rules.required]
+        )
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return the shard's data. A source field that is missing or null leaves the target out.
 
         Raises:
-            RecordRejectedError: A required field is missing, or a value can't be transformed.
+            RecordRejectedError: A required field is missing, a value can't be transformed, or a validation
+                rule is broken; it has a reason for each.
         """
         data: dict[str, Any] = {}
-        for step in self._steps:
-            step(record, data)
+        try:
+            for step in self._steps:
+                step(record, data)
+        except RecordRejectedError:
+            raise self._rejection(record) from None
+        for rules in self._rules:
+            if rules.broken(data):
+                raise self._rejection(record)
         return data
 
+    def _rejection(self, record: Mapping[str, Any]) -> RecordRejectedError:
+        """Return everything that is wrong with a record of which one thing is known to be.
 
-def compile_path(path: str) -> Reader:
-    """Return a reader of a dotted path; it gives None where the path leads nowhere."""
-    first, *rest = path.split(".")
-    if not rest:
-        return lambda record: record.get(first)
+        Good records are most of all: they are spared the keeping of lists. The rules on a field that
+        could not be mapped are left out, its reason is there already.
+        """
+        data: dict[str, Any] = {}
+        reasons: list[Reason] = []
+        for step in self._steps:
+            try:
+                step(record, data)
+            except RecordRejectedError as error:
+                reasons += error.reasons
+        blamed = {reason.field for reason in reasons}
+        for rules in self._rules:
+            if rules.field not in blamed:
+                reasons += rules.broken(data)
+        return RecordRejectedError.because_of(reasons)
 
-    def read(record: Mapping[str, Any]) -> Any:
-        value: Any = record.get(first)
-        for name in rest:
-            if not isinstance(value, Mapping):
-                return None
-            value = value.get(name)
-        return value
 
-    return read
-
-
-def _compile_field(field: FieldMapping) -> Step:
-    read, write = compile_path(field.external_field), _compile_target(field.shard_field)
-    transform = _TRANSFORMS[field.transform] if field.transform else None
+def _compile_field(field: FieldMapping) -> _Step:
+    read, steps = compile_source(field.external_field), compile_steps(field.steps)
+    source_code = f"transform_{kind_of(field.external_field)}"
+    target, default, required = field.shard_field, field.default, field.required
+    write = compile_target(target) if "." in target else None
 
     def step(record: Mapping[str, Any], data: dict[str, Any]) -> None:
-        value = read(record)
-        if value is not None and transform is not None:
-            value = _transformed(value, transform, field)
+        code = source_code
+        try:
+            value = read(record)
+            for transform, code in steps:  # noqa: B007 - the failing one's is read below
+                if value is None:
+                    break
+                value = transform(value)
+        except _REFUSALS:
+            message = f"{target} can't be made of what the provider sent: {code.removeprefix('transform_')}."
+            raise RecordRejectedError(message, code=code, field=target) from None
         if value is None:
-            value = field.default
-        if value is not None:
+            value = default
+        if value is None:
+            if required:
+                raise RecordRejectedError(f"{target} is required and missing.", code="required", field=target)
+        elif write is None:
+            data[target] = value
+        else:
             write(data, value)
-        elif field.required:
-            raise RecordRejectedError(
-                f"{field.external_field} is required and missing.", code="required", field=field.shard_field
-            )
 
     return step
-
-
-def _compile_target(path: str) -> Callable[[dict[str, Any], Any], None]:
-    *parents, last = path.split(".")
-    if not parents:
-        return lambda data, value: data.__setitem__(last, value)
-
-    def write(data: dict[str, Any], value: Any) -> None:
-        for name in parents:
-            data = data.setdefault(name, {})
-        data[last] = value
-
-    return write
-
-
-def _transformed(value: Any, transform: Callable[[Any], Any], field: FieldMapping) -> Any:
-    try:
-        return transform(value)
-    except (ValueError, TypeError):
-        raise RecordRejectedError(
-            f"{field.external_field} holds {str(value)[:50]!r}, which {field.transform} can't take.",
-            code=f"transform_{field.transform}",
-            field=field.shard_field,
-        ) from None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict | list):
-        raise TypeError
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    if isinstance(value, int | float):
-        return value
-    number = float(value)
-    if number - number != 0:  # infinite, or not a number: JSON has neither
-        raise ValueError
-    return int(number) if number.is_integer() and "." not in value and "e" not in value.lower() else number
-
-
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    try:
-        return _BOOLEANS[_text(value).strip().lower()]
-    except KeyError:
-        raise ValueError from None
-
-
-_TRANSFORMS: dict[str, Callable[[Any], Any]] = {
-    "trim": lambda value: _text(value).strip() or None,
-    "lower": lambda value: _text(value).strip().lower() or None,
-    "upper": lambda value: _text(value).strip().upper() or None,
-    "text": _text,
-    "number": lambda value: None if isinstance(value, str) and not value.strip() else _number(value),
-    "boolean": _boolean,
-}

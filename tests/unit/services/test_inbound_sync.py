@@ -308,7 +308,7 @@ async def test_a_record_that_changes_between_two_tries_is_counted_once(world: Sy
 
 async def test_a_step_is_ended_at_its_time_limit(tmp_path: Path) -> None:
     """A provider that never answers does not hold the host's process up; the run is tried again."""
-    async with sync_world(tmp_path, timeout_seconds=0.01) as world:
+    async with sync_world(tmp_path, timeout_seconds=0.2) as world:
         await world.add_integration()
         world.adapter.hangs = True
         integration = await world.integrations.get(TENANT, "int1")
@@ -316,4 +316,4 @@ async def test_a_step_is_ended_at_its_time_limit(tmp_path: Path) -> None:
         (step,) = world.sender.steps()
         with pytest.raises(UnavailableError, match="longer than"):
             await world.sync.run(step)
-        assert world.adapter.closed == 1
+        assert world.adapter.closed == len(world.adapter.requests)
