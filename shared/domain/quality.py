@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=0)]
 class ValidationErrorCount(WireModel):
     """How often one field was refused for one reason. `error` is the reason's code."""
 
-    field: str | None
+    field: str | None = None
     error: str
     count: Annotated[int, Field(ge=1)]
 

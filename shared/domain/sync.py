@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
+from shared.domain.quality import DataQualityMetrics, QualityTally
 
 Watermark = str | int
 
@@ -96,6 +97,7 @@ class RunProgress(WireModel):
     position: dict[str, Any] | None = None
     watermark: Watermark | None = None
     counts: SyncCounts = SyncCounts()
+    quality: QualityTally = QualityTally()
     done: bool = False
 
 
@@ -150,6 +152,7 @@ class SyncExecution(StoredModel):
     entities: tuple[Id, ...]
     status: ExecutionStatus = ExecutionStatus.QUEUED
     counts: SyncCounts = SyncCounts()
+    quality: DataQualityMetrics | None = None
     error: ExecutionError | None = None
     request_id: str
     started_at: Timestamp | None = None

@@ -28,7 +28,6 @@ from shared.domain.shards import content_hash
 from shared.domain.sync import (
     Checkpoint,
     RunProgress,
-    SyncCounts,
     SyncExecution,
     SyncMessage,
     SyncMode,
@@ -39,7 +38,7 @@ from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
-from shared.services.page_intake import PageContext, PageIntake
+from shared.services.page_intake import PageContext, PageIntake, StoredPage
 from shared.services.page_reader import read_pages
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests, step_message
@@ -224,8 +223,8 @@ class InboundSync:
         async with aclosing(read_pages(adapter, request, self._limits.max_records)) as pages:
             async for page in pages:
                 context = step.page(mapping, progress.pages)
-                counts = await self._intake.store(context, page.records, compiled)
-                progress = _advanced(progress, page, counts)
+                stored = await self._intake.store(context, page.records, compiled)
+                progress = _advanced(progress, page, stored)
                 checkpoint = await self._save(checkpoint, progress, step.lease)
                 if self._clock.monotonic() >= deadline:
                     break
@@ -267,12 +266,13 @@ def _next_part(progress: list[RunProgress]) -> int:
     return 1 + sum(entity.pages for entity in progress)
 
 
-def _advanced(progress: RunProgress, page: SourcePage, counts: SyncCounts) -> RunProgress:
+def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage) -> RunProgress:
     return RunProgress(
         execution_id=progress.execution_id,
         pages=progress.pages + 1,
         position=dict(page.next_position) if page.next_position is not None else None,
         watermark=page.watermark if page.watermark is not None else progress.watermark,
-        counts=progress.counts + counts,
+        counts=progress.counts + stored.counts,
+        quality=progress.quality + stored.quality,
         done=page.next_position is None,
     )

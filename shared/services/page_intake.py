@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from shared.domain.errors import DocumentTooLargeError, RecordRejectedError, Una
 from shared.domain.integration import EntityMapping
 from shared.domain.mapping import CompiledMapping
 from shared.domain.model import rfc3339
+from shared.domain.quality import QualityTally
 from shared.domain.shards import content_hash, shard_id
 from shared.domain.sync import SyncCounts
 from shared.ports.adapter import SourceRecord
@@ -24,7 +25,7 @@ from shared.telemetry.logs import get_logger
 BATCH_SIZE = 100
 """Records read and written at once (guide, "Batch Processing Strategies"; Cosmos DB's limit for a batch)."""
 
-Outcome = Literal["created", "updated", "unchanged", "deleted", "rejected"]
+Outcome = Literal["created", "updated", "unchanged", "deleted"]
 
 _log = get_logger("sync")
 
@@ -41,6 +42,14 @@ class PageContext:
     lease: Lease
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """What became of a page's records, and how good they were."""
+
+    counts: SyncCounts
+    quality: QualityTally
+
+
 @dataclass(slots=True)
 class _Candidate:
     """A record on its way to its shard. `data` is None for a deletion, `hash` then the tombstone's mark."""
@@ -51,7 +60,17 @@ class _Candidate:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """A record that is put aside, under the id that its shard would have."""
+
+    id: str
+    record: SourceRecord
+    error: RecordRejectedError
+
+
 _TOMBSTONE_HASH = "deleted"
+_TOO_LARGE = DocumentTooLargeError("The shard would be over 2 MB; map fewer or smaller fields.")
 
 
 class PageIntake:
@@ -64,7 +83,7 @@ class PageIntake:
 
     async def store(
         self, page: PageContext, records: Sequence[SourceRecord], mapping: CompiledMapping
-    ) -> SyncCounts:
+    ) -> StoredPage:
         """Store a page and return what became of its records.
 
         Storing the same page again, after a crash, writes nothing that is there already and returns the
@@ -76,18 +95,28 @@ class PageIntake:
         """
         latest = {record.external_id: record for record in records}
         outcomes: list[Outcome] = []
+        rejections: list[_Rejection] = []
         remaining = iter(latest.values())
         while batch := list(islice(remaining, BATCH_SIZE)):
             page.lease.check()
-            outcomes += await self._store_batch(page, batch, mapping)
+            outcomes += await self._store_batch(page, batch, mapping, rejections)
         counts = {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
-        return SyncCounts(read=len(records), **counts)
+        quality = QualityTally.of_page(
+            valid=sum(not record.deleted for record in latest.values()) - len(rejections),
+            rejected=[rejection.error.reasons for rejection in rejections],
+            required_fields=len(mapping.required_fields),
+        )
+        return StoredPage(SyncCounts(read=len(records), rejected=len(rejections), **counts), quality)
 
     async def _store_batch(
-        self, page: PageContext, records: Sequence[SourceRecord], mapping: CompiledMapping
+        self,
+        page: PageContext,
+        records: Sequence[SourceRecord],
+        mapping: CompiledMapping,
+        rejections: list[_Rejection],
     ) -> list[Outcome]:
         _log.debug("phase map")
-        rejected: list[JsonObject] = []
+        rejected: list[_Rejection] = []
         candidates = list(self._mapped(page, records, mapping, rejected))
         shard_type = page.mapping.shard_type_id
         stored = await self._shards.read_many(page.tenant_id, shard_type, [item.id for item in candidates])
@@ -100,21 +129,21 @@ class PageIntake:
                 body = self._shard(page, candidate, before, outcomes[candidate.id])
                 writes.append(Put(body, if_match=before.etag if before else None, if_absent=before is None))
         too_large = await self._write(page, writes)
-        for candidate in candidates:
-            if candidate.id in too_large:
-                error = DocumentTooLargeError("The shard would be over 2 MB; map fewer or smaller fields.")
-                rejected.append(self._quarantine_entry(page, candidate.id, candidate.record, error))
-                del outcomes[candidate.id]
-        await self._quarantine.put_many(page.tenant_id, rejected)
-        refused: list[Outcome] = ["rejected"] * len(rejected)
-        return [*outcomes.values(), *refused]
+        rejected += [
+            _Rejection(candidate.id, candidate.record, _TOO_LARGE)
+            for candidate in candidates
+            if candidate.id in too_large
+        ]
+        await self._quarantine.put_many(page.tenant_id, [self._entry(page, one) for one in rejected])
+        rejections += rejected
+        return [outcome for key, outcome in outcomes.items() if key not in too_large]
 
     def _mapped(
         self,
         page: PageContext,
         records: Sequence[SourceRecord],
         mapping: CompiledMapping,
-        rejected: list[JsonObject],
+        rejected: list[_Rejection],
     ) -> Iterator[_Candidate]:
         for record in records:
             key = shard_id(page.integration_id, page.mapping.entity, record.external_id)
@@ -124,7 +153,7 @@ class PageIntake:
             try:
                 data = mapping.apply(record.data)
             except RecordRejectedError as error:
-                rejected.append(self._quarantine_entry(page, key, record, error))
+                rejected.append(_Rejection(key, record, error))
             else:
                 yield _Candidate(key, record, data, content_hash(data))
 
@@ -169,19 +198,18 @@ class PageIntake:
             body["deletedAt"] = now
         return body
 
-    def _quarantine_entry(
-        self, page: PageContext, key: str, record: SourceRecord, error: RecordRejectedError
-    ) -> JsonObject:
+    def _entry(self, page: PageContext, rejection: _Rejection) -> JsonObject:
         now = rfc3339(self._clock.now())
         return {
-            "id": key,
+            "id": rejection.id,
             "tenantId": page.tenant_id,
             "integrationId": page.integration_id,
             "executionId": page.execution_id,
             "entity": page.mapping.entity,
-            "externalId": record.external_id,
-            "reason": {"code": error.code, "field": error.field, "message": str(error)},
-            "record": dict(record.data),
+            "externalId": rejection.record.external_id,
+            "modifiedAt": rejection.record.modified_at,
+            "reasons": [asdict(reason) for reason in rejection.error.reasons],
+            "record": dict(rejection.record.data),
             "schemaVersion": 1,
             "createdAt": now,
             "updatedAt": now,

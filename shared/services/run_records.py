@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from shared.domain.errors import ConfigurationError, IntegrationError
 from shared.domain.integration import LastSync
+from shared.domain.quality import QualityTally
 from shared.domain.sync import (
     ExecutionError,
     ExecutionStatus,
@@ -64,7 +65,7 @@ class RunRecords:
 
     async def advanced(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> SyncExecution:
         """Note how far a run is."""
-        return await self._written(execution, counts=_total(progress))
+        return await self._written(execution.changed(**_results(progress)))
 
     async def postponed(self, tenant_id: str, execution_id: str, seconds: float) -> None:
         """Note that the next step of a run comes in so many seconds, so that nobody takes it for lost."""
@@ -74,9 +75,10 @@ class RunRecords:
 
     async def completed(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> None:
         """End a run that has reached the end of everything it had to read."""
-        counts = _total(progress)
+        ended = execution.changed(**_results(progress))
+        counts = ended.counts
         status = ExecutionStatus.PARTIAL if counts.rejected else ExecutionStatus.SUCCEEDED
-        await self._end(execution.changed(counts=counts, status=status))
+        await self._end(ended.changed(status=status))
         _log.info(
             "A sync run has ended", extra={"metadata": {"executionId": execution.id, **counts.model_dump()}}
         )
@@ -96,7 +98,7 @@ class RunRecords:
             for entity in execution.entities
         ]
         reason = ExecutionError(code=error.code, message=str(error))
-        await self._end(execution.changed(status=ExecutionStatus.FAILED, error=reason, counts=_total(stored)))
+        await self._end(execution.changed(status=ExecutionStatus.FAILED, error=reason, **_results(stored)))
 
     async def _end(self, execution: SyncExecution) -> None:
         """Tell the integration first: once the execution has its final state, nobody comes back to do so."""
@@ -117,5 +119,8 @@ class RunRecords:
         )
 
 
-def _total(progress: Sequence[RunProgress]) -> SyncCounts:
-    return sum((entity.counts for entity in progress), SyncCounts())
+def _results(progress: Sequence[RunProgress]) -> dict[str, object]:
+    """Return what a run's record says of all its entities together."""
+    counts = sum((entity.counts for entity in progress), SyncCounts())
+    quality = sum((entity.quality for entity in progress), QualityTally())
+    return {"counts": counts, "quality": quality.metrics()}

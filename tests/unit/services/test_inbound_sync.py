@@ -91,9 +91,10 @@ async def test_a_bad_record_goes_to_quarantine_and_the_others_are_kept(world: Sy
         ExecutionStatus.PARTIAL,
         SyncCounts(read=3, created=1, rejected=2),
     )
-    assert {entry["externalId"]: entry["reason"]["code"] for entry in await world.quarantined()} == {
-        "b": "required",
-        "c": "transform_number",
+    reasons = {entry["externalId"]: entry["reasons"] for entry in await world.quarantined()}
+    assert {key: [reason["code"] for reason in found] for key, found in reasons.items()} == {
+        "b": ["required"],
+        "c": ["transform_number"],
     }
 
 
@@ -233,11 +234,8 @@ async def test_a_record_too_large_for_a_document_goes_to_quarantine(world: SyncW
     execution = await world.run()
     assert execution.counts == SyncCounts(read=2, created=1, rejected=1)
     (entry,) = await world.quarantined()
-    assert (entry["externalId"], entry["reason"]["code"], entry["record"]) == (
-        "b",
-        "document_too_large",
-        None,
-    )
+    assert (entry["externalId"], entry["record"]) == ("b", None)
+    assert entry["reasons"][0]["code"] == "document_too_large"
 
 
 async def test_a_failed_run_counts_what_it_had_stored(world: SyncWorld) -> None:
@@ -317,3 +315,21 @@ async def test_a_step_is_ended_at_its_time_limit(tmp_path: Path) -> None:
         with pytest.raises(UnavailableError, match="longer than"):
             await world.sync.run(step)
         assert world.adapter.closed == len(world.adapter.requests)
+
+
+async def test_a_run_says_how_good_its_records_were(world: SyncWorld) -> None:
+    """The guide's metrics, over all pages and steps; deletions are no records to judge."""
+    world.adapter.records = [
+        *(record(f"r{number}") for number in range(6)),
+        record("bad", None, size="wide"),
+        record("large", size="x"),
+        record("gone", deleted=True),
+    ]
+    quality = (await world.run()).quality
+    assert quality is not None
+    assert (quality.total_records, quality.valid_records, quality.invalid_records) == (8, 6, 2)
+    assert (quality.completeness, quality.accuracy) == (87.5, 75.0)
+    assert [(error.field, error.error, error.count) for error in quality.validation_errors] == [
+        ("size", "transform_number", 2),
+        ("name", "required", 1),
+    ]
