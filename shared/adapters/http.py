@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import aiohttp
-import orjson
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from shared.adapters.addresses import public_socket
 from shared.adapters.http_errors import error_of_exception, error_of_status, parse_retry_after
+from shared.adapters.json_body import NotJsonError, parse_json
 from shared.adapters.redaction import excerpt
 from shared.domain.errors import ConfigurationError, ProviderContractError
 from shared.ports.clock import Clock
@@ -32,6 +33,7 @@ MAX_REDIRECTS = 3
 _VISIBLE = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"Accept": "application/json", "User-Agent": "castiel-integrations/1"}
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,16 @@ class HttpRequest:
         url: Absolute and already percent-encoded; it goes out as it is.
         headers: Besides the client's own.
         timeout_seconds: For the whole exchange, from the connection to the body's last byte.
+        body: JSON to send.
+        secrets: What no message about the answer may repeat.
     """
 
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = API_CALL_TIMEOUT_SECONDS
+    body: bytes | None = field(default=None, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def place(self) -> str:
@@ -62,19 +68,31 @@ class HttpResponse:
 
     Attributes:
         request: What was asked; its URL is the last one after redirects.
-        headers: Names are case-insensitive.
+        headers: Names are case-insensitive, and may come several times; `header` joins them.
         body: Decompressed.
         received_at: When the head arrived.
     """
 
     request: HttpRequest
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: datetime
 
-    def require_success(self) -> None:
+    def header(self, name: str) -> str | None:
+        """Return a header, of several with that name all in one list (RFC 9110, 5.3); None without any."""
+        return ", ".join(self.headers.getall(name, ())) or None
+
+    @property
+    def is_success(self) -> bool:
+        """True when the status is 2xx."""
+        return self.status // 100 == 2  # noqa: PLR2004 - the first digit is the status class (RFC 9110, 15)
+
+    def require_success(self, retry_after_seconds: float | None = None) -> None:
         """Return when the status is 2xx.
+
+        Args:
+            retry_after_seconds: The pause asked for; without it, that of the header Retry-After.
 
         Raises:
             ThrottledError, UnavailableError: 408, 425, 429 and 5xx, with the pause asked for.
@@ -82,24 +100,23 @@ class HttpResponse:
             AccessDeniedError: 403 and its like.
             ProviderContractError: Any other.
         """
-        if self.status // 100 != 2:  # noqa: PLR2004 - the first digit is the status class (RFC 9110, 15)
-            pause = parse_retry_after(self.headers.get("Retry-After"), now=self.received_at)
+        if not self.is_success:
+            pause = retry_after_seconds
+            if pause is None:
+                pause = parse_retry_after(self.headers.get("Retry-After"), now=self.received_at)
             raise error_of_status(self.status, self.request.place, retry_after_seconds=pause)
 
     def json(self) -> Any:
         """Parse the body.
 
         Raises:
-            ProviderContractError: Not JSON in UTF-8, or nested deeper than 1024 levels (orjson's limit).
+            ProviderContractError: Not JSON in UTF-8, or nested deeper than 64 levels.
         """
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            kind = self.headers.get("Content-Type", "no content type")
-            raise ProviderContractError(
-                f"{self.request.place} answered with something other than JSON ({kind}):"
-                f" {excerpt(self.body)!r}"
-            ) from None
+            return parse_json(self.body, self.headers.get("Content-Type", "no content type"))
+        except NotJsonError as error:
+            shown = excerpt(self.body, self.request.secrets)
+            raise ProviderContractError(f"{self.request.place} answered with {error}: {shown!r}") from None
 
 
 class HttpClient:
@@ -155,7 +172,12 @@ class HttpClient:
         timeout = aiohttp.ClientTimeout(total=request.timeout_seconds, sock_connect=CONNECT_TIMEOUT_SECONDS)
         try:
             async with self._open().request(
-                request.method, url, headers=request.headers, timeout=timeout, allow_redirects=False
+                request.method,
+                url,
+                headers=_headers(request),
+                data=request.body,
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 received_at = self._clock.now()
                 body = await self._read(answer, request)
@@ -217,6 +239,10 @@ def _place(text: str) -> str:
     return f"{url.raw_authority.rpartition('@')[2]}{url.raw_path}"
 
 
+def _headers(request: HttpRequest) -> Mapping[str, str]:
+    return request.headers if request.body is None else {**request.headers, **_JSON}
+
+
 def _is_redirect(response: HttpResponse) -> bool:
     return response.status in _REDIRECTS and "Location" in response.headers
 
@@ -231,4 +257,4 @@ def _redirected(response: HttpResponse) -> HttpRequest:
         raise ProviderContractError(
             f"{request.place} redirects to {origin_of(target)}; use the final address as base URL."
         )
-    return HttpRequest(request.method, str(target), request.headers, request.timeout_seconds)
+    return replace(request, url=str(target))

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 
@@ -24,6 +25,9 @@ from shared.domain.errors import (
 
 LONGEST_PAUSE_SECONDS = 86_400.0
 """A provider may stop us for a day, the longest quota period known; not for good."""
+
+_FIRST_EPOCH_SECONDS = 1_000_000_000.0
+"""September 2001: a number of seconds from here on is a moment, not a pause of thirty years."""
 
 _SECONDS = re.compile(r"\d+(\.\d+)?")
 
@@ -133,5 +137,31 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return _until(moment, now)
+
+
+def parse_pause(value: Any, *, now: datetime) -> float | None:
+    """Read a pause as providers write it: what Retry-After may have, seconds since 1970, or ISO 8601.
+
+    Args:
+        value: Text or number.
+        now: When the answer came.
+
+    Returns:
+        Seconds from now, between 0 and a day; None where there is nothing readable.
+    """
+    text = str(value).strip() if type(value) in {str, int, float} else ""
+    if _SECONDS.fullmatch(text) and float(text) >= _FIRST_EPOCH_SECONDS:
+        return min(max(float(text) - now.timestamp(), 0.0), LONGEST_PAUSE_SECONDS)
+    pause = parse_retry_after(text, now=now)
+    if pause is not None:
+        return pause
+    try:
+        return _until(datetime.fromisoformat(text), now)
+    except ValueError:
+        return None
+
+
+def _until(moment: datetime, now: datetime) -> float:
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max((zoned - now).total_seconds(), 0.0), LONGEST_PAUSE_SECONDS)

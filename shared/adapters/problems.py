@@ -73,7 +73,10 @@ def _path(location: Sequence[int | str], document: Any) -> str:
 
 def _message(detail: Mapping[str, Any], known_keys: Sequence[str]) -> str:
     if detail["type"] == "extra_forbidden":
-        similar = get_close_matches(str(detail["loc"][-1]), known_keys, n=1)
+        key = str(detail["loc"][-1])
+        if key in known_keys:
+            return "is not a key here, only elsewhere; move or remove it"
+        similar = get_close_matches(key, known_keys, n=1)
         return (
             f"is not a key here; did you mean `{similar[0]}`?" if similar else "is not a key here; remove it"
         )

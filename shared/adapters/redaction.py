@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 EXCERPT_LENGTH = 200
 _WINDOW = 2_000
@@ -23,9 +24,16 @@ _RULES = (
 """Credentials by their scheme, values by a telling name, addresses of people, and what looks random."""
 
 
-def excerpt(body: bytes) -> str:
-    """Return the beginning of a body on one line, at most 200 characters, without what may be secret."""
+def excerpt(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """Return the beginning of a body on one line, at most 200 characters, without what may be secret.
+
+    Args:
+        body: As it came.
+        secrets: What the request carried: an answer may repeat it.
+    """
     text = " ".join(body[:_WINDOW].decode("utf-8", "replace").split())
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text[:EXCERPT_LENGTH]

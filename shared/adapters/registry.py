@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.rest import definition
+from shared.adapters.rest import auth, definition
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
-from shared.ports.adapter import Adapter
+from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
 from shared.ports.clock import Clock
 from shared.resilience.retry import Retry, RetryPolicy
 
@@ -39,11 +39,13 @@ class AdapterRegistry:
         self._retry = Retry(RetryPolicy(), clock=clock, random=jitter)
         self._http: HttpClient | None = None
 
-    def open(self, provider: Provider, integration: Integration) -> Adapter:
+    def open(
+        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+    ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
 
         Raises:
-            ConfigurationError: The provider's document has problems, or the settings don't fit it.
+            ConfigurationError: The provider's document has problems, or settings or credentials don't fit it.
         """
         # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.
         from shared.adapters.http import HttpClient  # noqa: PLC0415 - see above
@@ -51,7 +53,15 @@ class AdapterRegistry:
 
         if self._http is None:
             self._http = HttpClient(clock=self._clock, allow_private_addresses=self._allow_private_addresses)
-        return RestAdapter(self._http, self._retry, provider, integration)
+        return RestAdapter(self._http, self._retry, provider, integration, credentials)
+
+    def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return the names of the credentials that an integration of the provider must have.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        return auth.credential_fields(definition.RestDefinition.parse(provider).auth)
 
     def check(self, document: ProviderDocument) -> Sequence[Problem]:
         """Return everything that is wrong with a provider's document; empty when it can be used."""

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An integration's secrets by their names, as `credential_fields` tells them. The repr shows none."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+NO_CREDENTIALS = Credentials()
+"""For providers that ask for none."""
 
 
 @dataclass(slots=True)
@@ -65,6 +76,8 @@ class Adapter(Protocol):
             CredentialsRejectedError, AccessDeniedError: The provider refuses.
             ProviderContractError: The answer is not what the provider's document says.
             ConfigurationError: The provider's document and the integration's settings don't fit.
+            ResyncRequiredError: The provider no longer knows the watermark.
+            StopError: The provider says that it will fail again.
         """
         ...
 
@@ -76,11 +89,22 @@ class Adapter(Protocol):
 class AdapterSource(Protocol):
     """Makes adapters."""
 
-    def open(self, provider: Provider, integration: Integration) -> Adapter:
+    def open(
+        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+    ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
 
         Raises:
-            ConfigurationError: The integration's settings lack what the provider's document needs.
+            ConfigurationError: The integration's settings or its credentials lack what the provider's
+                document needs.
+        """
+        ...
+
+    def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return the names of the credentials that an integration of the provider must have.
+
+        Raises:
+            ConfigurationError: The document has problems.
         """
         ...
 

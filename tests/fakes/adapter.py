@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
-from shared.ports.adapter import Adapter, FetchRequest, SourcePage, SourceRecord
+from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials, FetchRequest, SourcePage, SourceRecord
 
 
 class FakeAdapter:
@@ -47,8 +47,13 @@ class FakeAdapterSource:
         self.adapter = adapter
         self.problems: list[Problem] = []
 
-    def open(self, provider: Provider, integration: Integration) -> Adapter:
+    def open(
+        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+    ) -> Adapter:
         return self.adapter
+
+    def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        return ()
 
     def check(self, document: ProviderDocument) -> Sequence[Problem]:
         return self.problems

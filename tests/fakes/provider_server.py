@@ -59,6 +59,7 @@ class ProviderServer:
         self.things: list[dict[str, Any]] = []
         self.faults: deque[Fault] = deque()
         self.requests: list[web.Request] = []
+        self.bodies: list[bytes] = []
         self.url = ""
 
     @property
@@ -68,6 +69,7 @@ class ProviderServer:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        self.bodies.append(await request.read())
         if self.faults:
             return await self.faults.popleft()(request)
         if not request.path.startswith("/api/shelves/"):
@@ -91,7 +93,7 @@ async def provider_server() -> AsyncIterator[ProviderServer]:
     server = ProviderServer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -115,6 +117,12 @@ def html(text: str) -> Fault:
 def raw_json(body: bytes, **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return _fixed(lambda: web.Response(body=body, headers=named, content_type="application/json"))
+
+
+def in_charset(body: bytes, charset: str) -> Fault:
+    """Answer with JSON whose content type names a charset, rightly or not."""
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    return _fixed(lambda: web.Response(body=body, headers=headers))
 
 
 def redirect(location: str, code: int = 302) -> Fault:

@@ -3,78 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from shared.adapters.problems import as_text, problems_of
-from shared.adapters.rest.templates import template_problems
-from shared.domain.errors import ConfigurationError, Problem
-from shared.domain.integration import FieldPath
-from shared.domain.model import Id, WireModel
-from shared.domain.provider import ProviderDocument
-
-_FIELD_PATH = TypeAdapter(FieldPath)
-_ID = TypeAdapter(Id)
-_PATH = re.compile(r"/[!-~]*")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_CLIENTS_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "cookie",
-        "host",
-        "transfer-encoding",
-    }
+from shared.adapters.rest.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
+from shared.adapters.rest.errors import ErrorRule
+from shared.adapters.rest.increment import Increment
+from shared.adapters.rest.notation import (
+    BodyPath,
+    EntityName,
+    Location,
+    Name,
+    Parameter,
+    RequestHeaderName,
+    Source,
+    UrlPath,
 )
-
-
-def _dotted(value: str) -> str:
-    try:
-        return _FIELD_PATH.validate_python(value)
-    except ValidationError:
-        raise ValueError("is not a dotted path; write it as `data.items`, at most ten names") from None
-
-
-def _entity_name(value: str) -> str:
-    try:
-        return _ID.validate_python(value)
-    except ValidationError:
-        raise ValueError(
-            "is no entity name; use letters, digits and . _ ~ -, beginning with a letter"
-        ) from None
-
-
-def _path(value: str) -> str:
-    if not _PATH.fullmatch(value) or set("?#") & set(value):
-        raise ValueError("must begin with `/` and hold no space, `?` or `#`; parameters belong under query")
-    return value
-
-
-def _header(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
-        raise ValueError("is not a header's name; use letters, digits and -")
-    return value
-
-
-def _request_header(value: str) -> str:
-    if _header(value).lower() in _CLIENTS_HEADERS:
-        raise ValueError("is set by the client itself; remove it")
-    return value
-
-
-DottedPath = Annotated[str, AfterValidator(_dotted)]
-EntityName = Annotated[str, AfterValidator(_entity_name)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class NoAuth(WireModel):
-    """Requests carry no credentials."""
-
-    kind: Literal["none"] = "none"
+from shared.adapters.rest.pagination import (
+    CursorPagination,
+    EndConditions,
+    NextUrlPagination,
+    NoPagination,
+    OffsetPagination,
+    PageNumberPagination,
+    Pagination,
+)
+from shared.adapters.rest.templates import template_problems, texts_in
+from shared.domain.errors import ConfigurationError, Problem
+from shared.domain.model import WireModel
+from shared.domain.provider import ProviderDocument
 
 
 class Timeouts(WireModel):
@@ -84,64 +44,36 @@ class Timeouts(WireModel):
 
 
 class ListRequest(WireModel):
-    """The request for the first page. Values are templates; paths and queries get them percent-encoded."""
-
-    path: Annotated[str, AfterValidator(_path)]
-    query: dict[Name, str] = Field(default_factory=dict)
-    headers: dict[Annotated[str, AfterValidator(_request_header)], str] = Field(default_factory=dict)
-
-
-class PageSize(WireModel):
-    """The query parameter that asks for a number of records, and the largest that the API admits."""
-
-    parameter: Name
-    max: Annotated[int, Field(ge=1, le=10_000)]
-
-
-class NextUrlPagination(WireModel):
-    """The answer's header holds the next page's URL, absolute or relative; without it, it was the last."""
-
-    kind: Literal["nextUrl"]
-    header: Annotated[str, AfterValidator(_header)]
-
-
-class NoPagination(WireModel):
-    """One request answers with everything."""
-
-    kind: Literal["none"] = "none"
-
-
-Pagination = Annotated[NextUrlPagination | NoPagination, Field(discriminator="kind")]
-
-
-class Increment(WireModel):
-    """How to ask only for what changed.
+    """The request for the first page. Texts are templates; paths and queries get them percent-encoded.
 
     Attributes:
-        parameter: The query parameter that takes the watermark.
-        field: The record's field whose highest value becomes the watermark.
-        value_type: `type` in the document: `integer`, or `text` that sorts by its characters, as UTC times
-            of one format do.
-        initial: Sent by a run that has no watermark; without it, that run leaves the parameter out.
-        quoted: Whether the value goes out in double quotes, as an entity tag.
+        json_body: `json` in the document: the body of a POST. Parameters with `in: body` are added to it.
     """
 
-    parameter: Name
-    field: DottedPath
-    value_type: Literal["integer", "text"] = Field(default="text", alias="type")
-    initial: int | str | None = None
-    quoted: bool = False
+    method: Literal["GET", "POST"] = "GET"
+    path: UrlPath
+    query: dict[Name, str] = Field(default_factory=dict)
+    headers: dict[RequestHeaderName, str] = Field(default_factory=dict)
+    json_body: dict[str, Any] | None = Field(default=None, alias="json")
 
     @model_validator(mode="after")
-    def _initial_has_the_type(self) -> Self:
-        if self.initial is not None and type(self.initial) is not self.python_type:
-            raise ValueError(f"initial must be of type {self.value_type}, as the field's values")
+    def _only_a_post_has_a_body(self) -> Self:
+        if self.json_body is not None and self.method == "GET":
+            raise ValueError("a GET has no body; add `method: POST`, or remove `json`")
         return self
 
-    @property
-    def python_type(self) -> type[int | str]:
-        """The type of a watermark."""
-        return int if self.value_type == "integer" else str
+
+class ChangesRequest(WireModel):
+    """Another request for incremental runs, where the API has one."""
+
+    listing: ListRequest = Field(alias="list")
+    records: BodyPath | None = None
+
+
+class PageSize(Parameter):
+    """The parameter that asks for a number of records, and the largest that the API admits."""
+
+    max: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class EntityDefinition(WireModel):
@@ -154,32 +86,81 @@ class EntityDefinition(WireModel):
         modified: The record's field with its time or number of change.
         deleted: The record's boolean field that is true in a tombstone.
         page: Without it, the API decides how many records a page has.
+        changes: What incremental runs ask instead of `list` and `records`.
     """
 
     listing: ListRequest = Field(alias="list")
-    records: DottedPath | None = None
-    id: DottedPath
-    modified: DottedPath | None = None
-    deleted: DottedPath | None = None
+    records: BodyPath | None = None
+    id: BodyPath
+    modified: BodyPath | None = None
+    deleted: BodyPath | None = None
     page: PageSize | None = None
     pagination: Pagination = NoPagination()
     increment: Increment | None = None
+    changes: ChangesRequest | None = None
 
     @model_validator(mode="after")
-    def _parameters_are_set_once(self) -> Self:
-        names = [*self.listing.query, *(part.parameter for part in (self.page, self.increment) if part)]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"sets the parameter {', '.join(repeated)} twice; keep one of them")
+    def _parts_fit_together(self) -> Self:
+        if conflict := next(self._conflicts(), None):
+            raise ValueError(conflict)
         return self
+
+    def requests(self) -> Iterator[tuple[str, ListRequest]]:
+        """Yield the entity's requests, each with its path in the entity."""
+        yield "list", self.listing
+        if self.changes:
+            yield "changes.list", self.changes.listing
+
+    def _conflicts(self) -> Iterator[str]:
+        if self.changes and not (self.increment and self.increment.parameter):
+            yield "`changes` is for incremental runs; declare `increment` with a `parameter`, or remove it"
+        end = getattr(self.pagination, "end", None)
+        if end and end.short_page and not self.page:
+            yield "`end.shortPage` needs `page`: how many records are asked for"
+        for _, request in self.requests():
+            yield from _request_conflicts(request, list(self._parameters()))
+
+    def _parameters(self) -> Iterator[tuple[Location, str]]:
+        for part in (self.page, self.pagination, self.increment):
+            parameter = getattr(part, "parameter", None)
+            if part and parameter:
+                yield getattr(part, "location", "query"), parameter
+
+
+def _request_conflicts(request: ListRequest, parameters: list[tuple[Location, str]]) -> Iterator[str]:
+    in_query = [*request.query, *(name for location, name in parameters if location == "query")]
+    if repeated := sorted({name for name in in_query if in_query.count(name) > 1}):
+        yield f"sets the parameter {', '.join(repeated)} twice; keep one of them"
+    in_body = [name for location, name in parameters if location == "body"]
+    if in_body and request.method == "GET":
+        yield "has a parameter `in: body`, but a GET has no body; add `method: POST` to its list request"
+    clashes = {
+        name
+        for name in in_body
+        if in_body.count(name) > 1
+        or any(other.startswith(f"{name}.") for other in in_body)
+        or _is_taken(name, request.json_body or {})
+    }
+    if clashes:
+        yield f"sets {', '.join(sorted(clashes))} in the body twice; keep one of them"
+
+
+def _is_taken(path: str, body: Mapping[str, Any]) -> bool:
+    name, _, rest = path.partition(".")
+    if name not in body:
+        return False
+    inner = body[name]
+    return not rest or not isinstance(inner, dict) or _is_taken(rest, inner)
 
 
 class RestDefinition(WireModel):
     """How to talk to a REST API."""
 
     base_url: Annotated[str, Field(min_length=1, max_length=2000)]
-    auth: NoAuth = NoAuth()
+    auth: Auth = NoAuth()
     timeouts: Timeouts = Timeouts()
+    errors: Annotated[tuple[ErrorRule, ...], Field(max_length=100)] = ()
+    retry_after: Source | None = None
     entities: Annotated[dict[EntityName, EntityDefinition], Field(min_length=1)]
 
     @classmethod
@@ -198,12 +179,17 @@ class RestDefinition(WireModel):
     def templates(self) -> Iterator[tuple[str, str]]:
         """Yield every template with its path in the document."""
         yield "rest.baseUrl", self.base_url
+        for place, request in self.requests():
+            yield f"{place}.path", request.path
+            parts = {"query": request.query, "headers": request.headers, "json": request.json_body or {}}
+            for part, templates in parts.items():
+                yield from texts_in(templates, f"{place}.{part}")
+
+    def requests(self) -> Iterator[tuple[str, ListRequest]]:
+        """Yield every request with its path in the document."""
         for name, entity in self.entities.items():
-            place = f"rest.entities.{name}.list"
-            yield f"{place}.path", entity.listing.path
-            for part, templates in (("query", entity.listing.query), ("headers", entity.listing.headers)):
-                for key, template in templates.items():
-                    yield f"{place}.{part}.{key}", template
+            for part, request in entity.requests():
+                yield f"rest.entities.{name}.{part}", request
 
 
 def check(document: ProviderDocument) -> list[Problem]:
@@ -211,13 +197,30 @@ def check(document: ProviderDocument) -> list[Problem]:
     try:
         definition = RestDefinition.model_validate(document.rest)
     except ValidationError as error:
-        return problems_of(error, document.rest, known_keys=_KEYS, prefix="rest.")
+        return problems_of(error, document.rest, known_keys=KNOWN_KEYS, prefix="rest.")
     problems = [
         problem
         for field, template in definition.templates()
         for problem in template_problems(field, template, document.settings)
     ]
+    problems += _credential_problems(definition)
     return problems + _base_url_problems(definition.base_url, document)
+
+
+def _credential_problems(definition: RestDefinition) -> list[Problem]:
+    auth = definition.auth
+    if not isinstance(auth, ApiKeyAuth):
+        return []
+    return [
+        Problem(f"{place}.{part}.{name}", "is where `auth` puts the API key; remove it here")
+        for place, request in definition.requests()
+        for part, names, taken in (
+            ("query", request.query, auth.parameter),
+            ("headers", request.headers, auth.header),
+        )
+        for name in names
+        if taken is not None and name.lower() == taken.lower()
+    ]
 
 
 def _base_url_problems(template: str, document: ProviderDocument) -> list[Problem]:
@@ -238,11 +241,19 @@ _MODELS: tuple[type[WireModel], ...] = (
     RestDefinition,
     EntityDefinition,
     ListRequest,
+    ChangesRequest,
     PageSize,
     NextUrlPagination,
+    CursorPagination,
+    PageNumberPagination,
+    OffsetPagination,
+    EndConditions,
     Increment,
     Timeouts,
-    NoAuth,
+    ErrorRule,
+    ApiKeyAuth,
+    BasicAuth,
+    BearerAuth,
 )
-_KEYS = sorted({info.alias or name for model in _MODELS for name, info in model.model_fields.items()})
+KNOWN_KEYS = sorted({info.alias or name for model in _MODELS for name, info in model.model_fields.items()})
 """All keys of the `rest` part, for "did you mean"."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import Any
 
+from shared.adapters.rest.answers import compile_field, compile_path
 from shared.adapters.rest.definition import EntityDefinition
+from shared.adapters.rest.notation import JmesPath
+from shared.adapters.rest.watermarks import WatermarkReader
 from shared.domain.errors import ProviderContractError
 from shared.domain.sync import Watermark
 from shared.ports.adapter import SourceRecord
-
-Reader = Callable[[Mapping[str, Any]], Any]
-"""Returns what a path leads to, or None."""
 
 _MODIFIED_TYPES = frozenset({str, int, type(None)})
 _FLAG_TYPES = frozenset({bool, type(None)})
@@ -21,69 +19,60 @@ _FLAG_TYPES = frozenset({bool, type(None)})
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The records of one answer, and the highest value of the increment's field among them."""
+    """The records of one answer.
+
+    Attributes:
+        records: Those to keep.
+        watermark: The highest value of the increment's field among all.
+        count: How many there were.
+    """
 
     records: list[SourceRecord]
     watermark: Watermark | None
-
-
-def compile_path(path: str | None) -> Reader:
-    """Return a function that follows a dotted path; without a path it finds nothing."""
-    if path is None:
-        return lambda _: None
-    name, _, rest = path.partition(".")
-    if not rest:
-        return methodcaller("get", name)
-    follow = compile_path(rest)
-
-    def read(record: Mapping[str, Any]) -> Any:
-        inner = record.get(name)
-        return follow(inner) if isinstance(inner, dict) else None
-
-    return read
+    count: int
 
 
 class RecordReader:
-    """Reads the answers for one entity."""
+    """Reads the answers for one entity.
 
-    def __init__(self, name: str, entity: EntityDefinition) -> None:
+    Args:
+        name: The entity's, for messages.
+        entity: Its definition.
+        records: Where these answers have their list; None where they are the list.
+    """
+
+    def __init__(self, name: str, entity: EntityDefinition, records: str | JmesPath | None) -> None:
         self._name = name
-        self._path = entity.records
-        self._records = compile_path(entity.records)
-        self._id = compile_path(entity.id)
-        self._modified = compile_path(entity.modified)
-        self._deleted = compile_path(entity.deleted)
-        self._increment = compile_path(entity.increment.field if entity.increment else None)
         self._entity = entity
+        self._path = records
+        self._records = compile_path(records)
+        self._id = compile_field(entity.id)
+        self._modified = compile_field(entity.modified)
+        self._deleted = compile_field(entity.deleted)
+        self._watermarks = WatermarkReader(entity.increment) if entity.increment else None
 
-    def read(self, answer: Any) -> Batch:
-        """Turn a parsed body into records.
+    def read(self, answer: Any, floor: Watermark | None = None) -> Batch:
+        """Turn a parsed body into records, without those that changed before `floor`.
 
         Raises:
             ProviderContractError: The answer does not have the declared shape.
         """
-        increment_type = self._entity.increment.python_type if self._entity.increment else None
+        items = self._items(answer)
         records: list[SourceRecord] = []
-        watermark: Any = None
-        for item in self._items(answer):
+        highest: Any = None
+        for index, item in enumerate(items):
             if type(item) is not dict:
-                raise self._breach(len(records), "is not an object")
-            record = self._record(item, len(records))
-            records.append(record)
-            reached = self._increment(item)
-            if reached is not None:
-                if type(reached) is not increment_type:
-                    raise self._breach(
-                        len(records) - 1, "has an increment field of another type than declared"
-                    )
-                if watermark is None or reached > watermark:
-                    watermark = reached
-        return Batch(records, watermark)
+                raise self._breach(index, "is not an object")
+            record = self._record(item, index)
+            reached: Any = self._reached(item, index)
+            if reached is not None and (highest is None or reached > highest):
+                highest = reached
+            if floor is None or reached is None or reached >= floor:
+                records.append(record)
+        return Batch(records, highest, len(items))
 
     def _items(self, answer: Any) -> list[Any]:
-        items: Any = answer
-        if self._path:
-            items = self._records(answer) if isinstance(answer, dict) else None
+        items: Any = self._records(answer) if self._path else answer
         if not isinstance(items, list):
             where = f"at `{self._path}`" if self._path else "as its whole body"
             raise ProviderContractError(
@@ -103,6 +92,15 @@ class RecordReader:
         if type(deleted) not in _FLAG_TYPES:
             raise self._breach(index, f"has neither true nor false at `{self._entity.deleted}`")
         return SourceRecord(external_id, item, modified, deleted is True)
+
+    def _reached(self, item: dict[str, Any], index: int) -> Watermark | None:
+        value = self._watermarks.field(item) if self._watermarks else None
+        if value is None or self._watermarks is None:
+            return None
+        try:
+            return self._watermarks.parse(value)
+        except ValueError:
+            raise self._breach(index, "has an increment field of another type than declared") from None
 
     def _breach(self, index: int, what: str) -> ProviderContractError:
         return ProviderContractError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from shared.domain.errors import Problem
 from shared.domain.provider import SettingDeclaration
@@ -14,6 +15,27 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 def fill(template: str, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> str:
     """Put values in the place of placeholders, each escaped for the place where it stands."""
     return _PLACEHOLDER.sub(lambda match: escape(values[match[1]]), template)
+
+
+def fill_json(value: Any, values: Mapping[str, str]) -> Any:
+    """Put values in the place of placeholders in all texts of a JSON value; keys stay as they are."""
+    if isinstance(value, dict):
+        return {key: fill_json(inner, values) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [fill_json(inner, values) for inner in value]
+    return fill(value, values) if isinstance(value, str) else value
+
+
+def texts_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of a JSON value with its path, which begins with `place`."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from texts_in(inner, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from texts_in(inner, f"{place}.{index}")
 
 
 def template_problems(field: str, template: str, settings: Mapping[str, SettingDeclaration]) -> list[Problem]:

@@ -143,10 +143,12 @@ async def test_pause_asked_for_is_told(server: ProviderServer, client: HttpClien
         faults.html("<p>Please sign in</p>"),
         faults.raw_json(b'{"a": "\xff"}'),
         faults.raw_json(b"[" * 2000 + b"]" * 2000),
+        faults.raw_json(b"[" * 65 + b"]" * 65),
+        faults.raw_json(b'{"a":' * 64 + b"[]" + b"}" * 64),
         faults.raw_json(b'{"a": NaN}'),
         faults.raw_json(b""),
     ],
-    ids=["html", "not utf-8", "too deep", "not a number", "empty"],
+    ids=["html", "not utf-8", "far too deep", "lists too deep", "objects too deep", "not a number", "empty"],
 )
 async def test_what_is_not_json_is_a_breach_of_contract(
     server: ProviderServer, client: HttpClient, fault: faults.Fault
@@ -156,6 +158,65 @@ async def test_what_is_not_json_is_a_breach_of_contract(
     response = await client.send(get(server))
     with pytest.raises(ProviderContractError):
         response.json()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (faults.raw_json(b'["\\"]' + b"[" * 64 + b"]" * 65), "something other than JSON"),
+        (faults.raw_json(b'["[{", ' * 65 + b"]" * 65), "something other than JSON"),
+        (faults.raw_json(b'["]", ' * 64 + b"[]" + b"]" * 64), "JSON nested deeper than 64 levels"),
+        (
+            faults.raw_json('{"a": "é"}'.encode("latin-1")),
+            "bytes that are not UTF-8, the only encoding of JSON",
+        ),
+        (
+            faults.raw_json('{"a": "é"}'.encode("utf-16")),
+            "bytes that are not UTF-8, the only encoding of JSON",
+        ),
+        (
+            faults.in_charset('{"a": "é"}'.encode(), "ISO-8859-1"),
+            "JSON in ISO-8859-1; only UTF-8 can be read",
+        ),
+    ],
+)
+async def test_message_says_why_a_body_is_refused(
+    server: ProviderServer, client: HttpClient, fault: faults.Fault, says: str
+) -> None:
+    """Depth and encoding are told apart from what is no JSON at all."""
+    server.faults.append(fault)
+    response = await client.send(get(server))
+    with pytest.raises(ProviderContractError) as caught:
+        response.json()
+    assert f" answered with {says}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (faults.raw_json(b"[" * 64 + b"]" * 64), None),
+        (faults.raw_json(b'["' + b"[" * 99 + b'"]'), ["[" * 99]),
+        (faults.raw_json(b'{"a": 1, "a": 2}'), {"a": 2}),
+        (faults.raw_json(b"\xef\xbb\xbf[1]"), [1]),
+        (faults.in_charset('["é"]'.encode(), "UTF-8"), ["é"]),
+        (faults.in_charset(b"[1]", "ISO-8859-1"), [1]),
+    ],
+    ids=[
+        "deepest",
+        "brackets in text",
+        "a key twice",
+        "byte order mark",
+        "named charset",
+        "ASCII in any charset",
+    ],
+)
+async def test_odd_json_is_read(
+    server: ProviderServer, client: HttpClient, fault: faults.Fault, expected: object
+) -> None:
+    """Of a key that comes twice the last value counts, as everywhere; 64 levels are allowed."""
+    server.faults.append(fault)
+    value = (await client.send(get(server))).json()
+    assert expected is None or value == expected
 
 
 async def test_message_shows_what_came_instead_of_json(server: ProviderServer, client: HttpClient) -> None:

@@ -19,6 +19,7 @@ from shared.adapters.http_errors import (
     VERDICTS,
     error_of_exception,
     error_of_status,
+    parse_pause,
     parse_retry_after,
     verdict_of,
 )
@@ -163,4 +164,11 @@ def test_retry_after_date_is_the_seconds_until_then(seconds: int) -> None:
 def test_no_retry_after_breaks_the_reader(value: str) -> None:
     """Whatever a provider writes there, the answer is a number in range or nothing."""
     seconds = parse_retry_after(value, now=NOW)
+    assert seconds is None or 0.0 <= seconds <= 86_400.0
+
+
+@given(st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.integers()))
+def test_no_pause_breaks_the_reader(value: object) -> None:
+    """Whatever an answer has at the declared place, the pause is a number in range or nothing."""
+    seconds = parse_pause(value, now=NOW)
     assert seconds is None or 0.0 <= seconds <= 86_400.0

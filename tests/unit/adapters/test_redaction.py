@@ -33,3 +33,8 @@ def test_secret_is_hidden_wherever_the_excerpt_ends(before: int, after: int) -> 
     text = excerpt(b"x " * before + b"Bearer s3cr3t-s3cr3t" + b" y" * after)
     assert "s3c" not in text
     assert len(text) <= EXCERPT_LENGTH
+
+
+def test_secrets_of_the_request_are_hidden_wherever_they_stand() -> None:
+    """An answer that repeats a credential shows it to nobody, not even a part of it."""
+    assert excerpt(b"no key abc-def or abc", {"abc", "abc-def"}) == "no key *** or ***"

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import Any
-
 import pytest
 
 from shared.adapters.rest.definition import RestDefinition, check
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.provider import ProviderDocument
 from tests.fakes.provider_server import DOCUMENT, things_document
-
-ENTITY = "rest.entities.thing"
-
-
-def changed(path: str, value: Any = None, *, drop: bool = False) -> ProviderDocument:
-    """Return the working document with one thing different."""
-    document = deepcopy(DOCUMENT)
-    *parents, last = path.split("/")
-    node = document
-    for parent in parents:
-        node = node[parent]
-    if drop:
-        del node[last]
-    else:
-        node[last] = value
-    return ProviderDocument.model_validate(document)
-
-
-def in_entity(path: str, value: Any) -> ProviderDocument:
-    return changed(f"rest/entities/thing/{path}", value)
-
+from tests.unit.adapters.rest.changed_documents import ENTITY, changed, in_entity
 
 BROKEN = {
     "unknown key with a neighbour": (
@@ -87,7 +64,7 @@ BROKEN = {
     ),
     "header of the client": (
         in_entity("list/headers", {"Authorization": "Bearer x"}),
-        [Problem(f"{ENTITY}.list.headers.Authorization", "is set by the client itself; remove it")],
+        [Problem(f"{ENTITY}.list.headers.Authorization", "is for credentials; remove it and declare `auth`")],
     ),
     "header with a space": (
         in_entity("pagination/header", "Next Page"),
@@ -98,8 +75,13 @@ BROKEN = {
         [Problem(f"{ENTITY}.records", "is not a dotted path; write it as `data.items`, at most ten names")],
     ),
     "unknown pagination": (
-        in_entity("pagination", {"kind": "cursor"}),
-        [Problem(f"{ENTITY}.pagination", "has the unknown kind 'cursor'; use 'nextUrl', 'none'")],
+        in_entity("pagination", {"kind": "magic"}),
+        [
+            Problem(
+                f"{ENTITY}.pagination",
+                "has the unknown kind 'magic'; use 'nextUrl', 'cursor', 'pageNumber', 'offset', 'none'",
+            )
+        ],
     ),
     "pagination without kind": (
         in_entity("pagination", {"header": "Link"}),
@@ -107,7 +89,7 @@ BROKEN = {
     ),
     "unknown auth": (
         changed("rest/auth", {"kind": "magic"}),
-        [Problem("rest.auth.kind", "must be 'none'")],
+        [Problem("rest.auth", "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer'")],
     ),
     "initial of another type": (
         in_entity("increment/initial", "0"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.adapters.rest.answers import compile_path
 from shared.adapters.rest.definition import EntityDefinition
-from shared.adapters.rest.records import RecordReader, compile_path
+from shared.adapters.rest.records import RecordReader
 from shared.domain.errors import ProviderContractError
 from shared.ports.adapter import SourceRecord
 
@@ -24,7 +25,8 @@ ENTITY: dict[str, Any] = {
 
 
 def reader(**changes: Any) -> RecordReader:
-    return RecordReader("thing", EntityDefinition.model_validate({**ENTITY, **changes}))
+    entity = EntityDefinition.model_validate({**ENTITY, **changes})
+    return RecordReader("thing", entity, entity.records)
 
 
 def answer(*items: Any) -> dict[str, Any]:
@@ -87,6 +89,26 @@ def test_answer_of_another_shape_is_a_breach_of_contract(body: Any, message: str
         reader().read(body)
     assert message in str(caught.value)
     assert "correct" in str(caught.value)
+
+
+def test_paths_may_be_expressions() -> None:
+    """JMESPath reaches into lists, odd names and codes that a dotted path can't."""
+    paths = {
+        "records": "result[].item",
+        "id": '"Record Id"',
+        "modified": "stamps[-1]",
+        "deleted": "state == 'gone'",
+    }
+    changes: dict[str, Any] = {name: {"jmespath": path} for name, path in paths.items()}
+    item = {"Record Id": "a", "stamps": ["x", "y"], "state": "gone"}
+    batch = reader(**changes, increment=None).read({"result": [{"item": item}, {"other": 1}]})
+    assert batch.records == [SourceRecord("a", item, "y", deleted=True)]
+
+
+def test_expression_that_does_not_fit_the_answer_is_a_breach_of_contract() -> None:
+    """An expression that fails is named, with where to correct it."""
+    with pytest.raises(ProviderContractError, match=r"The expression `keys\(items\)` can't be applied"):
+        reader(records={"jmespath": "keys(items)"}).read({"items": 5})
 
 
 @given(

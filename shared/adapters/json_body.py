@@ -1,0 +1,67 @@
+"""JSON from strangers: only UTF-8, only so deep."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 64
+"""No API that we know nests deeper than a dozen levels; what reads records later recurses."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which parsers may ignore (RFC 8259, 8.1)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_NESTING = frozenset({dict, list})
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+class NotJsonError(ValueError):
+    """A body that can't be taken; the message says why, as the end of a sentence. It holds nothing of it."""
+
+
+def parse_json(body: bytes, content_type: str) -> Any:
+    """Parse a body. Of several values for one key in an object, the last counts.
+
+    Args:
+        body: JSON in UTF-8 (RFC 8259, 8.1).
+        content_type: The header; a charset in it counts only where the body is not ASCII, because servers
+            name one without looking.
+
+    Raises:
+        NotJsonError: Another encoding, nested deeper than 64 levels, or no JSON at all.
+    """
+    _require_utf8(body, content_type)
+    try:
+        value = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError:
+        raise NotJsonError(f"something other than JSON ({content_type})") from None
+    _require_shallow(value)
+    return value
+
+
+def _require_utf8(body: bytes, content_type: str) -> None:
+    if body.isascii():
+        return
+    charset = _CHARSET.search(content_type)
+    if charset and charset[1].lower() not in _UTF_8:
+        raise NotJsonError(f"JSON in {charset[1]}; only UTF-8 can be read")
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise NotJsonError("bytes that are not UTF-8, the only encoding of JSON") from None
+
+
+def _require_shallow(value: Any) -> None:
+    level = [value] if type(value) in _NESTING else []
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTING
+        ]
+    if level:
+        raise NotJsonError(f"JSON nested deeper than {MAX_DEPTH} levels")

@@ -1,0 +1,58 @@
+"""The `auth` part of a provider's document: which credentials a request carries, and where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared.adapters.rest.notation import CredentialHeaderName, Name
+from shared.domain.model import WireModel
+
+
+class NoAuth(WireModel):
+    """Requests carry no credentials."""
+
+    kind: Literal["none"] = "none"
+
+
+class ApiKeyAuth(WireModel):
+    """The credential `apiKey` in a header or a query parameter; `prefix` goes before it as it stands."""
+
+    kind: Literal["apiKey"]
+    header: CredentialHeaderName | None = None
+    parameter: Name | None = None
+    prefix: Annotated[str, Field(max_length=50, pattern=r"^[ -~]*$")] = ""
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.header is None) == (self.parameter is None):
+            raise ValueError("needs one of `header` and `parameter`")
+        return self
+
+
+class BasicAuth(WireModel):
+    """The credentials `username` and `password`, as HTTP has them (RFC 7617)."""
+
+    kind: Literal["basic"]
+
+
+class BearerAuth(WireModel):
+    """The credential `token` in the header Authorization (RFC 6750)."""
+
+    kind: Literal["bearer"]
+
+
+Auth = Annotated[NoAuth | ApiKeyAuth | BasicAuth | BearerAuth, Field(discriminator="kind")]
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "apiKey": ("apiKey",),
+    "basic": ("username", "password"),
+    "bearer": ("token",),
+}
+
+
+def credential_fields(auth: Auth) -> tuple[str, ...]:
+    """Return the names of the credentials that an integration must have."""
+    return _FIELDS[auth.kind]

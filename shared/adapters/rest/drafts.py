@@ -1,0 +1,41 @@
+"""Requests in the making: each part of a definition adds its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.adapters.rest.notation import Location
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a page's request has besides what the document fixes.
+
+    Attributes:
+        query: Parameters of the query, as text.
+        body: Values by their dotted path in the JSON body.
+        target: Path and query of a page that the provider itself named; it takes the place of the whole URL.
+    """
+
+    query: dict[str, str] = field(default_factory=dict)
+    body: dict[str, str | int] = field(default_factory=dict)
+    target: str | None = None
+
+    def put(self, location: Location, name: str, value: str | int) -> None:
+        """Add a parameter."""
+        if location == "query":
+            self.query[name] = str(value)
+        else:
+            self.body[name] = value
+
+    def added_to(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy of a JSON body with this draft's values in it."""
+        for path, value in self.body.items():
+            body = _with(body, path, value)
+        return body
+
+
+def _with(body: dict[str, Any], path: str, value: str | int) -> dict[str, Any]:
+    name, _, rest = path.partition(".")
+    return {**body, name: _with(body.get(name, {}), rest, value) if rest else value}

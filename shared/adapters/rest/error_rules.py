@@ -1,0 +1,104 @@
+"""What a provider's failures mean, by the rules of its document and then by the status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.adapters.http import HttpResponse
+from shared.adapters.http_errors import parse_pause, parse_retry_after
+from shared.adapters.redaction import excerpt
+from shared.adapters.rest.answers import compile_path, compile_source
+from shared.adapters.rest.errors import Action, ErrorRule
+from shared.adapters.rest.notation import Source
+from shared.domain.errors import (
+    AccessDeniedError,
+    CredentialsRejectedError,
+    IntegrationError,
+    ProviderContractError,
+    ResyncRequiredError,
+    RetryableError,
+    StopError,
+    ThrottledError,
+    UnavailableError,
+)
+
+_ERRORS: dict[Action, tuple[type[IntegrationError], str]] = {
+    "rateLimited": (ThrottledError, "asks for a pause"),
+    "retry": (UnavailableError, "failed for the moment"),
+    "unauthenticated": (
+        CredentialsRejectedError,
+        "does not accept the credentials; connect the integration again",
+    ),
+    "forbidden": (AccessDeniedError, "refuses access; check the account's permissions"),
+    "permanent": (StopError, "failed, and will fail again"),
+    "reset": (ResyncRequiredError, "no longer knows where the last run ended; start a full sync"),
+}
+
+Condition = Callable[[HttpResponse, Any], bool]
+
+
+class ErrorRules:
+    """Tells answers from failures."""
+
+    def __init__(self, rules: Sequence[ErrorRule], retry_after: Source | None) -> None:
+        self._rules = [(_condition_of(rule), rule.action) for rule in rules]
+        self._pause = compile_source(retry_after) if retry_after else None
+
+    def body_of(self, response: HttpResponse) -> Any:
+        """Return the parsed body of a success.
+
+        Raises:
+            IntegrationError: What the first rule that fits says, or else what the status means.
+            ProviderContractError: A success without JSON.
+        """
+        body = response.json() if response.is_success else _lenient(response)
+        for fits, action in self._rules:
+            if fits(response, body):
+                raise self._error(action, response, body)
+        response.require_success(self._pause_of(response, body))
+        return body
+
+    def _error(self, action: Action, response: HttpResponse, body: Any) -> IntegrationError:
+        error, says = _ERRORS[action]
+        shown = excerpt(response.body, response.request.secrets)
+        message = f"{response.request.place} {says} (status {response.status}: {shown!r})."
+        if issubclass(error, RetryableError):
+            return error(message, retry_after_seconds=self._pause_of(response, body))
+        return error(message)
+
+    def _pause_of(self, response: HttpResponse, body: Any) -> float | None:
+        told = self._pause(response, body) if self._pause else None
+        pause = parse_pause(told, now=response.received_at)
+        if pause is None:
+            pause = parse_retry_after(response.headers.get("Retry-After"), now=response.received_at)
+        return pause
+
+
+def _lenient(response: HttpResponse) -> Any:
+    """Failures often come from a gateway that speaks HTML."""
+    try:
+        return response.json()
+    except ProviderContractError:
+        return None
+
+
+def _condition_of(rule: ErrorRule) -> Condition:
+    holds = _value_condition(rule)
+    status = rule.status
+    return lambda response, body: status in {None, response.status} and holds(response, body)
+
+
+def _value_condition(rule: ErrorRule) -> Condition:
+    if rule.header is None and rule.body_path is None:
+        return lambda *_: True
+    read = compile_path(rule.body_path)
+    header, expected = rule.header, rule.equals
+
+    def holds(response: HttpResponse, body: Any) -> bool:
+        value = response.header(header) if header else read(body)
+        if expected is None:
+            return bool(value)
+        return type(value) is type(expected) and value == expected
+
+    return holds
