@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
@@ -21,6 +21,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
 from shared.ports.queue import MessageSender, MessageSource
+from shared.ports.secrets import SecretStore
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.dead_letters import DeadLetterRepository
@@ -30,6 +31,7 @@ from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases, release_abandoned
+from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.health import Health
 from shared.services.inbound_sync import InboundSync, StepLimits
@@ -40,6 +42,8 @@ from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.telemetry.logs import configure_logging
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from shared.backends.embedded.local_identity import LocalIdentity
@@ -53,6 +57,7 @@ class Backends:
     sender: MessageSender
     source: MessageSource
     tokens: TokenVerifier
+    open_secrets: Callable[[], Awaitable[SecretStore]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,28 @@ async def _open_embedded(settings: Settings, stack: AsyncExitStack) -> Backends:
     await release_abandoned(documents)
     queue = await SqliteQueue.open(settings.data_dir / "queue.db", clock)
     stack.push_async_callback(queue.close)
-    return Backends(documents, queue, queue.source, await _token_verifier(settings, clock))
+    tokens = await _token_verifier(settings, clock)
+    return Backends(documents, queue, queue.source, tokens, _once(lambda: _open_secrets(settings, clock)))
+
+
+async def _open_secrets(settings: Settings, clock: Clock) -> SecretStore:
+    from shared.backends.embedded.file_secrets import FileSecretStore
+
+    return await FileSecretStore.open(settings.data_dir / "secrets", clock)
+
+
+def _once(open_it: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+    """Return a function that opens at its first call, once, and gives everybody the same."""
+    lock = asyncio.Lock()
+    opened: list[T] = []
+
+    async def get() -> T:
+        async with lock:
+            if not opened:
+                opened.append(await open_it())
+            return opened[0]
+
+    return get
 
 
 async def _token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
@@ -184,6 +210,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
 
     clock = SystemClock()
     adapters = _adapters(settings, clock, stack)
+    vault = CredentialVault(backends.open_secrets, adapters, clock)
     documents = backends.documents
     integrations = IntegrationRepository(documents)
     executions = ExecutionRepository(documents)
@@ -200,6 +227,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         checkpoints=checkpoints,
         intake=PageIntake(shards, QuarantineRepository(documents), clock),
         adapters=adapters,
+        vault=vault,
         leases=leases,
         requests=requests,
         limits=_step_limits(settings.sync_limits),
@@ -209,7 +237,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, active_runs, adapters, clock, _new_id),
+        integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock, _new_id),
         executions=executions,
         shards=shards,
         sync_requests=requests,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import Field, create_model
+from pydantic import Field, SecretStr, create_model
 
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
@@ -13,6 +13,7 @@ from functions._roles import READERS, SUPER_OR_TENANT, TENANT
 from shared.domain.integration import Integration, IntegrationSettings
 from shared.domain.model import Id, WireModel
 from shared.domain.sync import SyncMode, Trigger
+from shared.services.credentials import CredentialVersion
 from shared.services.integrations import NewIntegration
 
 
@@ -30,6 +31,12 @@ IntegrationChanges: type[WireModel] = create_model(
     __doc__="Some of an integration's settings; those left out stay as they are.",
     **_optional_fields(IntegrationSettings),
 )
+
+
+class StaticCredentials(WireModel):
+    """Keys or passwords, by the names that the provider's document asks for."""
+
+    values: Annotated[dict[str, Annotated[SecretStr, Field(max_length=8000)]], Field(max_length=10)]
 
 
 class SyncOrder(WireModel):
@@ -84,6 +91,15 @@ async def activate(call: Call) -> Answer:
 async def disable(call: Call) -> Answer:
     """Stop an integration from syncing."""
     return await _set_active(call, active=False)
+
+
+async def set_credentials(call: Call) -> Answer:
+    """Store an integration's keys; the answer tells the version, never a value."""
+    values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
+    actor = call.caller.user_id if call.caller else ""
+    return Answer(
+        await call.runtime.integrations.set_credentials(call.tenant_id, call.path["id"], values, actor)
+    )
 
 
 async def start_sync(call: Call) -> Answer:
@@ -173,6 +189,16 @@ ROUTES = (
         SUPER_OR_TENANT,
         Integration,
         takes_if_match=True,
+    ),
+    Route(
+        "SetCredentials",
+        "PUT",
+        f"{_ONE}/credentials",
+        "Store its keys or passwords",
+        set_credentials,
+        TENANT,
+        CredentialVersion,
+        body=StaticCredentials,
     ),
     Route(
         "StartSync",

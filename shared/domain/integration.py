@@ -145,6 +145,8 @@ class Integration(IntegrationSettings, StoredModel):
     provider_id: Id
     provider_category: Id
     revision: int = 1
+    credential_secret_name: str | None = None
+    credential_version: str | None = None
     status: IntegrationStatus = IntegrationStatus.DISABLED
     next_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None

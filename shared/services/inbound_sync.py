@@ -17,6 +17,8 @@ from shared.domain.errors import (
     IntegrationError,
     LeaseLostError,
     NotFoundError,
+    ProviderContractError,
+    ResyncRequiredError,
     StaleWriteError,
     StopError,
     UnavailableError,
@@ -38,6 +40,7 @@ from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
+from shared.services.credentials import CredentialVault
 from shared.services.page_intake import PageContext, PageIntake, StoredPage
 from shared.services.page_reader import read_pages
 from shared.services.run_records import RunRecords
@@ -83,6 +86,7 @@ class InboundSync:
         records: Keeps the record of each run.
         intake: Stores pages.
         adapters: Opens lines to providers.
+        vault: Has the credentials for them.
         leases: Keeps two steps of one integration apart.
         requests: Enqueues the step after this one.
         limits: How much one step may do.
@@ -98,6 +102,7 @@ class InboundSync:
         checkpoints: CheckpointRepository,
         intake: PageIntake,
         adapters: AdapterSource,
+        vault: CredentialVault,
         leases: Leases,
         requests: SyncRequests,
         limits: StepLimits,
@@ -109,6 +114,7 @@ class InboundSync:
         self._checkpoints = checkpoints
         self._intake = intake
         self._adapters = adapters
+        self._vault = vault
         self._leases = leases
         self._requests = requests
         self._limits = limits
@@ -202,7 +208,8 @@ class InboundSync:
         at_work = next((index for index, entity in enumerate(progress) if not entity.done), None)
         if at_work is None:
             return progress
-        adapter = self._adapters.open(provider, step.integration)
+        credentials = await self._vault.of(step.integration, provider)
+        adapter = self._adapters.open(provider, step.integration, credentials)
         try:
             progress[at_work] = await self._read_entity(step, adapter, checkpoints[at_work])
         finally:
@@ -220,14 +227,18 @@ class InboundSync:
             position=progress.position,
             page_size=self._limits.max_records,
         )
-        async with aclosing(read_pages(adapter, request, self._limits.max_records)) as pages:
-            async for page in pages:
-                context = step.page(mapping, progress.pages)
-                stored = await self._intake.store(context, page.records, compiled)
-                progress = _advanced(progress, page, stored)
-                checkpoint = await self._save(checkpoint, progress, step.lease)
-                if self._clock.monotonic() >= deadline:
-                    break
+        try:
+            async with aclosing(read_pages(adapter, request, self._limits.max_records)) as pages:
+                async for page in pages:
+                    context = step.page(mapping, progress.pages)
+                    stored = await self._intake.store(context, page.records, compiled)
+                    progress = _advanced(progress, page, stored)
+                    checkpoint = await self._save(checkpoint, progress, step.lease)
+                    if self._clock.monotonic() >= deadline:
+                        break
+        except ResyncRequiredError as error:
+            progress = _from_the_beginning(checkpoint, progress, error)
+            await self._save(checkpoint.changed(watermark=None), progress, step.lease)
         return progress
 
     async def _save(self, checkpoint: Checkpoint, progress: RunProgress, lease: Lease) -> Checkpoint:
@@ -264,6 +275,15 @@ def _source(integration: Integration, mapping: EntityMapping) -> str:
 def _next_part(progress: list[RunProgress]) -> int:
     """Number a step by the pages stored before it: a step that is done twice is found to be done."""
     return 1 + sum(entity.pages for entity in progress)
+
+
+def _from_the_beginning(
+    checkpoint: Checkpoint, progress: RunProgress, error: ResyncRequiredError
+) -> RunProgress:
+    """Return the progress of a run whose provider no longer knows where it was: it reads everything again."""
+    if checkpoint.watermark is None and progress.position is None:
+        raise ProviderContractError(f"The provider refuses even to start from the beginning: {error}")
+    return progress.model_copy(update={"pages": progress.pages + 1, "position": None, "watermark": None})
 
 
 def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage) -> RunProgress:

@@ -27,6 +27,7 @@ from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
+from shared.services.credentials import CredentialVault, CredentialVersion
 from shared.services.sync_scheduler import next_sync
 
 _TRIES = 5
@@ -47,6 +48,7 @@ class Integrations:
         providers: ProviderRepository,
         active_runs: ActiveRunRepository,
         adapters: AdapterSource,
+        vault: CredentialVault,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -54,6 +56,7 @@ class Integrations:
         self._providers = providers
         self._active_runs = active_runs
         self._adapters = adapters
+        self._vault = vault
         self._clock = clock
         self._new_id = new_id
 
@@ -134,8 +137,29 @@ class Integrations:
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
+    async def set_credentials(
+        self, tenant_id: str, integration_id: str, values: Mapping[str, str], actor: str
+    ) -> CredentialVersion:
+        """Store an integration's static credentials; its next step uses them.
+
+        The secret comes first: a crash before the integration names it leaves the former version in use.
+
+        Raises:
+            NotFoundError: The tenant has no such integration.
+            InvalidRequestError: They are not what the provider asks for.
+        """
+        integration = await self._integrations.get(tenant_id, integration_id)
+        provider = await self._provider_of(integration)
+        name, stored = await self._vault.put(integration, provider, values, actor)
+
+        async def apply(present: Integration) -> Integration:
+            return present.changed(credential_secret_name=name, credential_version=stored.version)
+
+        await self._change(tenant_id, integration_id, None, apply)
+        return stored
+
     async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:
-        """Remove an integration that is disabled and has no run under way. Its shards and runs stay.
+        """Remove a disabled integration without a run under way, and its secret. Its shards and runs stay.
 
         Raises:
             NotFoundError: The tenant has no such integration.
@@ -149,6 +173,7 @@ class Integrations:
         run = await self._active_runs.current(tenant_id, integration_id)
         if run:
             raise InvalidStateError(f"Execution {run.id} has not ended yet; try again when it has.")
+        await self._vault.delete(integration)
         await self._integrations.delete(integration)
 
     async def _change(

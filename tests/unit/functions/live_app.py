@@ -63,9 +63,10 @@ class Client:
 class LiveApp:
     """A running app."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, data_folder: Path) -> None:
         self._session = session
         self.url = url
+        self.data_folder = data_folder
 
     def client(self, *roles: Role, tenant: str | None = "acme", user: str = "ada") -> Client:
         token = bootstrap.local_identity().issue(user, tenant, roles, 3600)
@@ -94,7 +95,7 @@ async def live_app(
     try:
         url = await host.start("127.0.0.1", 0, 5)
         async with aiohttp.ClientSession() as session:
-            yield LiveApp(session, url)
+            yield LiveApp(session, url, folder / "data")
     finally:
         await host.stop(5)
         await bootstrap.close()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.domain.integration import EntityMapping, FieldMapping, Integration, IntegrationStatus, SyncConfig
@@ -22,6 +22,7 @@ from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
+from shared.services.credentials import CredentialVault
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
 from shared.services.run_records import RunRecords
@@ -43,6 +44,10 @@ def record(key: str, name: str | None = "a name", *, deleted: bool = False, **da
     return SourceRecord(key, {"name": name, **data}, deleted=deleted)
 
 
+async def no_secrets() -> NoReturn:
+    raise AssertionError("the fake provider asks for no credentials")
+
+
 class SyncWorld:
     """Everything that a sync needs, with names for what tests look at."""
 
@@ -51,6 +56,7 @@ class SyncWorld:
         self.clock = clock
         self.sender = FakeSender()
         self.adapter = FakeAdapter([])
+        adapters = FakeAdapterSource(self.adapter)
         self.integrations = IntegrationRepository(store)
         self.executions = ExecutionRepository(store)
         self.leases = Leases(store, clock, "this process")
@@ -67,7 +73,8 @@ class SyncWorld:
             records=RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock),
             checkpoints=checkpoints,
             intake=PageIntake(ShardRepository(store), QuarantineRepository(store), clock),
-            adapters=FakeAdapterSource(self.adapter),
+            adapters=adapters,
+            vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,
             requests=self.requests,
             limits=limits,

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.errors import CredentialsRejectedError, InvalidStateError, LeaseHeldError, UnavailableError
+from shared.domain.errors import (
+    CredentialsRejectedError,
+    InvalidStateError,
+    LeaseHeldError,
+    ResyncRequiredError,
+    UnavailableError,
+)
 from shared.domain.integration import IntegrationStatus
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode, Trigger
 from shared.services.sync_requests import step_message
@@ -333,3 +339,24 @@ async def test_a_run_says_how_good_its_records_were(world: SyncWorld) -> None:
         ("size", "transform_number", 2),
         ("name", "required", 1),
     ]
+
+
+async def test_a_provider_that_forgot_the_watermark_is_read_from_its_beginning(world: SyncWorld) -> None:
+    """The same run goes on as a full one; nothing is asked of an administrator."""
+    world.adapter.records = [record("a"), record("b"), record("c")]
+    await world.run()
+    world.adapter.faults[len(world.adapter.requests) + 1] = ResyncRequiredError("history expired")
+    execution = await world.run()
+    assert (execution.status, execution.counts) == (
+        ExecutionStatus.SUCCEEDED,
+        SyncCounts(read=3, unchanged=3),
+    )
+
+
+async def test_a_provider_that_always_forgets_fails_the_run(world: SyncWorld) -> None:
+    """Starting over at the beginning must work, or nothing will."""
+    for number in range(1, 9):
+        world.adapter.faults[number] = ResyncRequiredError("history expired")
+    execution = await world.run()
+    assert execution.error is not None
+    assert execution.error.code == "provider_contract"

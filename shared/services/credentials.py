@@ -1,0 +1,117 @@
+"""Static credentials of integrations: keys and passwords in the secret store, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from shared.domain.errors import (
+    CredentialsRejectedError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    Problem,
+)
+from shared.domain.integration import Integration
+from shared.domain.model import Timestamp, WireModel
+from shared.domain.provider import Provider
+from shared.domain.secret_names import credential_secret_name
+from shared.ports.adapter import NO_CREDENTIALS, AdapterSource, Credentials
+from shared.ports.clock import Clock
+from shared.ports.secrets import SecretStore
+
+CACHE_SECONDS = 300.0
+"""How long a secret is remembered (guide, "Credential Caching")."""
+
+MAX_CACHED = 1000
+
+
+class CredentialVersion(WireModel):
+    """What may be told about stored credentials."""
+
+    version: str
+    created_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    credentials: Credentials
+    until: float
+
+
+class CredentialVault:
+    """Puts credentials into the secret store and gets them for adapters.
+
+    Args:
+        open_secrets: Opens the secret store at its first use.
+        adapters: Tell which credentials a provider asks for.
+        clock: Time.
+    """
+
+    def __init__(
+        self, open_secrets: Callable[[], Awaitable[SecretStore]], adapters: AdapterSource, clock: Clock
+    ) -> None:
+        self._open_secrets = open_secrets
+        self._adapters = adapters
+        self._clock = clock
+        self._cache: dict[tuple[str, str], _Cached] = {}
+
+    async def put(
+        self, integration: Integration, provider: Provider, values: Mapping[str, str], actor: str
+    ) -> tuple[str, CredentialVersion]:
+        """Store credentials as a new version of the integration's secret; return its name and version.
+
+        Raises:
+            InvalidRequestError: Not exactly what the provider asks for; names the fields, never a value.
+        """
+        self._check(provider, values)
+        name = credential_secret_name(integration.tenant_id, integration.id, provider.id)
+        secrets = await self._open_secrets()
+        await secrets.recover(name)
+        stored = await secrets.set(name, json.dumps(dict(values)), {"actor": actor})
+        return name, CredentialVersion(version=stored.version, created_at=stored.created_at)
+
+    async def of(self, integration: Integration, provider: Provider) -> Credentials:
+        """Return an integration's credentials, from memory for up to five minutes.
+
+        Raises:
+            CredentialsRejectedError: The provider asks for some, and none are stored or they are disabled.
+            UnavailableError: The secret store does not answer.
+        """
+        if not self._adapters.credential_fields(provider):
+            return NO_CREDENTIALS
+        name, version = integration.credential_secret_name, integration.credential_version
+        if name is None or version is None:
+            raise CredentialsRejectedError("The integration has no credentials; set them first.")
+        cached = self._cache.get((name, version))
+        if cached and cached.until > self._clock.monotonic():
+            return cached.credentials
+        return await self._load(name, version)
+
+    async def delete(self, integration: Integration) -> None:
+        """Delete an integration's secret, if it has one."""
+        if integration.credential_secret_name is not None:
+            await (await self._open_secrets()).delete(integration.credential_secret_name)
+
+    async def _load(self, name: str, version: str) -> Credentials:
+        try:
+            secret = await (await self._open_secrets()).get(name, version)
+        except (NotFoundError, ForbiddenError):
+            raise CredentialsRejectedError("The integration's credentials are gone or disabled.") from None
+        credentials = Credentials(json.loads(secret.value))
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        self._cache[name, version] = _Cached(credentials, self._clock.monotonic() + CACHE_SECONDS)
+        return credentials
+
+    def _check(self, provider: Provider, values: Mapping[str, str]) -> None:
+        wanted = set(self._adapters.credential_fields(provider))
+        problems = [Problem(f"values.{name}", "required") for name in sorted(wanted - set(values))]
+        asked = ", ".join(sorted(wanted)) or "nothing"
+        problems += [
+            Problem(f"values.{name}", f"unknown; the provider asks for {asked}")
+            for name in sorted(set(values) - wanted)
+        ]
+        if problems:
+            raise InvalidRequestError("These are not the credentials that the provider asks for.", problems)

@@ -1,0 +1,125 @@
+"""A sync as its users see it: over the API, through the queue, from a provider on the network."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.backends.embedded.file_secrets import FileSecretStore
+from shared.backends.system_clock import SystemClock
+from shared.domain.caller import Role
+from shared.telemetry.logs import configure_logging
+from tests.fakes.provider_server import DOCUMENT, ProviderServer, provider_server, thing
+from tests.unit.functions.live_app import LiveApp, live_app
+
+SECRET = "sk-live-3141592653"
+MAPPING = {
+    "entity": "thing",
+    "shardTypeId": "thing",
+    "fields": [{"externalField": "id", "shardField": "name", "required": True}],
+}
+
+
+@pytest.fixture
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveApp]:
+    async with live_app(tmp_path, monkeypatch, [("LOG_LEVEL", "debug")]) as started:
+        yield started
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ProviderServer]:
+    async with provider_server() as started:
+        started.things = [thing(number) for number in range(1, 8)]
+        yield started
+
+
+async def connected(app: LiveApp, server: ProviderServer, auth: dict[str, Any]) -> str:
+    """Add the provider with this kind of authentication, and an integration that uses it."""
+    document = {**DOCUMENT, "rest": {**DOCUMENT["rest"], "auth": auth}}
+    root = app.client(Role.SUPER_ADMIN, tenant=None)
+    assert (await root.call("POST", "providers", document)).status == 201
+    new = {"providerId": "things", "name": "Things", "entityMappings": [MAPPING]}
+    settings = {"serverUrl": server.url, "shelf": "s1"}
+    made = await app.admin.call("POST", "integrations", {**new, "settings": settings})
+    assert made.status == 201, made.body
+    await app.admin.call("POST", f"integrations/{made.body['id']}/activate")
+    path: str = f"integrations/{made.body['id']}"
+    return path
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return [file.name for file in files if text.encode() in file.read_bytes()]
+
+
+async def synced(app: LiveApp, path: str) -> dict[str, Any]:
+    """Start a run and return its record once it has ended."""
+    started = await app.admin.call("POST", f"{path}/sync")
+    async with asyncio.timeout(30):
+        while True:
+            execution = await app.admin.call("GET", f"executions/{started.body['executionId']}")
+            if execution.body["status"] not in {"queued", "running"}:
+                body: dict[str, Any] = execution.body
+                return body
+
+
+async def test_a_provider_that_asks_for_a_key_gets_it(
+    app: LiveApp, server: ProviderServer, tmp_path: Path
+) -> None:
+    """It goes to the provider and nowhere else: no document, no message, no log line and no answer has it."""
+    log = io.StringIO()
+    configure_logging("debug", log)
+    path = await connected(app, server, {"kind": "apiKey", "header": "X-Api-Key"})
+    refused = await synced(app, path)
+    assert (refused["status"], refused["error"]["code"]) == ("failed", "credentials_rejected")
+    stored = await app.admin.call("PUT", f"{path}/credentials", {"values": {"apiKey": SECRET}})
+    assert stored.status == 200
+    assert set(stored.body) == {"version", "createdAt"}
+    execution = await synced(app, path)
+    assert (execution["status"], execution["counts"]["created"]) == ("succeeded", 7)
+    assert {request.headers["X-Api-Key"] for request in server.requests} == {SECRET}
+    assert files_with(tmp_path, SECRET) == []
+    assert SECRET not in log.getvalue()
+    assert SECRET not in str((await app.admin.call("GET", path)).body)
+
+
+async def test_a_new_key_is_used_from_the_next_step_on(app: LiveApp, server: ProviderServer) -> None:
+    """The former version is not remembered longer than it is named."""
+    path = await connected(app, server, {"kind": "bearer"})
+    for token in ("first", "second"):
+        await app.admin.call("PUT", f"{path}/credentials", {"values": {"token": token}})
+        await synced(app, path)
+        assert server.requests[-1].headers["Authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({}, "values.apiKey"),
+        ({"apiKey": "x", "more": "y"}, "values.more"),
+        ({"apiKey": "x" * 9000}, "values.apiKey"),
+    ],
+)
+async def test_other_credentials_than_the_provider_asks_for_are_refused(
+    app: LiveApp, server: ProviderServer, values: dict[str, str], field: str
+) -> None:
+    """The answer names the field and not the value."""
+    path = await connected(app, server, {"kind": "apiKey", "header": "X-Api-Key"})
+    reply = await app.admin.call("PUT", f"{path}/credentials", {"values": values})
+    assert (reply.status, reply.wrong_fields) == (422, [field])
+    assert "xxx" not in str(reply.body)
+
+
+async def test_deleting_an_integration_deletes_its_secret(app: LiveApp, server: ProviderServer) -> None:
+    """Nothing is left that could still open the provider's door."""
+    path = await connected(app, server, {"kind": "bearer"})
+    await app.admin.call("PUT", f"{path}/credentials", {"values": {"token": "t"}})
+    await app.admin.call("POST", f"{path}/disable")
+    assert (await app.admin.call("DELETE", path)).status == 204
+    secrets = await FileSecretStore.open(app.data_folder / "secrets", SystemClock())
+    assert list(await secrets.names()) == []
