@@ -32,6 +32,11 @@ _WEB = re.compile(r"https?://\S+", re.IGNORECASE)
 _PLAIN_EMAIL = re.compile(
     r"(?![^@]{65})[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?!.*[xX][nN]--)([A-Za-z0-9.-]+)"
 )
+_ORDINARY_EMAIL = re.compile(
+    r"(?![^@]{65})[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@"
+    r"(?:(?![^.]{64})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,63})"
+)
+"""What the library accepts whatever its words are, unless its last one has a special use."""
 _PHONE_LENGTHS = range(2, 251)
 """phonenumbers refuses shorter and longer texts (`_MIN_LENGTH_FOR_NSN`, `_MAX_INPUT_STRING_LENGTH`)."""
 
@@ -50,7 +55,13 @@ def format_test(name: FormatName, region: str | None) -> Test:
 
 @cache
 def _email_test() -> Test:
-    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - see the module
+    from email_validator import (  # noqa: PLC0415 - see the module
+        SPECIAL_USE_DOMAIN_NAMES,
+        EmailNotValidError,
+        validate_email,
+    )
+
+    special = {name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES}
 
     @lru_cache(REMEMBERED_VALUES)
     def accepts(address: str) -> bool:
@@ -63,6 +74,9 @@ def _email_test() -> Test:
     def is_email(value: Any) -> bool:
         if not isinstance(value, str) or len(value) > _EMAIL_TEXT_LENGTH:
             return False
+        ordinary = _ORDINARY_EMAIL.fullmatch(value) if len(value) <= _EMAIL_LENGTH else None
+        if ordinary and ordinary[1].lower() not in special:
+            return True
         # The library accepts every plain local part: only the domain, which many addresses share, is left
         # to ask it about. Internationalised domains count differently towards its limit of length.
         plain = _PLAIN_EMAIL.fullmatch(value) if len(value) <= _EMAIL_LENGTH else None

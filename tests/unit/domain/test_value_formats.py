@@ -35,10 +35,15 @@ local_parts = st.text(alphabet='ab.+_-"\\ é', max_size=6) | st.sampled_from(["a
 domains = st.sampled_from(
     ["b.no", "b.test", "b", "xn--bcher-kva.de", "bücher.de", "b-.no", "b..no", "[1.2.3.4]"]
 )
+labels = st.text(alphabet="abZ09-", min_size=1, max_size=5) | st.sampled_from(["a" * 63, "a" * 64])
+last_labels = st.sampled_from(["com", "c", "co1", "TEST", "local", "a" * 63, "a" * 64])
+made_domains = st.builds(
+    lambda parts, last: ".".join([*parts, last]), st.lists(labels, min_size=1, max_size=4), last_labels
+)
 long_domains = st.integers(180, 260).map(lambda length: "b." * (length // 2) + "no")
 
 
-@given(st.builds("{}@{}".format, local_parts, domains | long_domains) | st.text(max_size=12))
+@given(st.builds("{}@{}".format, local_parts, domains | made_domains | long_domains) | st.text(max_size=12))
 @example("a" * 64 + "@" + "b." * 93 + "no")
 @example("a" * 64 + "@" + "b." * 94 + "no")
 @example("a@b.no\n")
