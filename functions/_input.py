@@ -49,7 +49,7 @@ def _validated(model: type[M], value: Any, message: str) -> M:
     try:
         return model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise InvalidRequestError(message, to_problems(error)) from None
+        raise InvalidRequestError(message, to_problems(error, value)) from None
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

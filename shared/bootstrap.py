@@ -38,6 +38,7 @@ from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
+from shared.services.quarantine import Quarantine
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
@@ -70,6 +71,8 @@ class Runtime:
     integrations: Integrations
     executions: ExecutionRepository
     shards: ShardRepository
+    quarantine: Quarantine
+    run_records: RunRecords
     sync_requests: SyncRequests
     sync_scheduler: SyncScheduler
     inbound_sync: InboundSync
@@ -205,6 +208,19 @@ def _local_identity(settings: Settings, clock: Clock) -> LocalIdentity:
     )
 
 
+class _Repositories:
+    """What the services read and write, over one store."""
+
+    def __init__(self, documents: DocumentStore, clock: Clock) -> None:
+        self.integrations = IntegrationRepository(documents)
+        self.executions = ExecutionRepository(documents)
+        self.shards = ShardRepository(documents)
+        self.providers = ProviderRepository(documents, _shipped_providers)
+        self.active_runs = ActiveRunRepository(documents, self.executions, clock)
+        self.checkpoints = CheckpointRepository(documents, clock)
+        self.quarantine = QuarantineRepository(documents)
+
+
 def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> Runtime:
     from shared.backends.system_clock import SystemClock
 
@@ -212,20 +228,18 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
     adapters = _adapters(settings, clock, stack)
     vault = CredentialVault(backends.open_secrets, adapters, clock)
     documents = backends.documents
-    integrations = IntegrationRepository(documents)
-    executions = ExecutionRepository(documents)
-    shards = ShardRepository(documents)
-    providers = ProviderRepository(documents, _shipped_providers)
+    of = _Repositories(documents, clock)
+    integrations, providers, active_runs = of.integrations, of.providers, of.active_runs
     leases = Leases(documents, clock, owner=_new_id())
-    active_runs = ActiveRunRepository(documents, executions, clock)
-    requests = SyncRequests(executions, active_runs, backends.sender, clock, _new_id)
-    checkpoints = CheckpointRepository(documents, clock)
+    requests = SyncRequests(of.executions, active_runs, backends.sender, clock, _new_id)
+    records = RunRecords(of.executions, integrations, of.checkpoints, active_runs, clock)
+    intake = PageIntake(of.shards, of.quarantine, clock)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
-        records=RunRecords(executions, integrations, checkpoints, active_runs, clock),
-        checkpoints=checkpoints,
-        intake=PageIntake(shards, QuarantineRepository(documents), clock),
+        records=records,
+        checkpoints=of.checkpoints,
+        intake=intake,
         adapters=adapters,
         vault=vault,
         leases=leases,
@@ -238,10 +252,12 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
         integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock, _new_id),
-        executions=executions,
-        shards=shards,
+        executions=of.executions,
+        shards=of.shards,
+        quarantine=Quarantine(of.quarantine, integrations, of.shards, intake, leases, _new_id),
+        run_records=records,
         sync_requests=requests,
-        sync_scheduler=SyncScheduler(integrations, executions, requests, leases, clock),
+        sync_scheduler=SyncScheduler(integrations, of.executions, requests, leases, clock),
         inbound_sync=inbound,
         dead_letters=DeadLetters(DeadLetterRepository(documents), inbound, clock),
         health=Health(integrations, clock),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions import health_check
 from functions._http import Route
-from functions.api import executions, integrations, openapi, providers, shards
+from functions.api import executions, integrations, openapi, providers, quarantine, shards
 
 RESOURCES: tuple[Route, ...] = (
     *health_check.ROUTES,
@@ -12,6 +12,7 @@ RESOURCES: tuple[Route, ...] = (
     *integrations.ROUTES,
     *executions.ROUTES,
     *shards.ROUTES,
+    *quarantine.ROUTES,
 )
 
 ROUTES: tuple[Route, ...] = (*RESOURCES, openapi.route(RESOURCES))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
-from functions._roles import SUPER_OR_TENANT
+from functions._roles import SUPER_OR_TENANT, TENANT
+from shared.domain.quality import DataQualityMetrics
 from shared.domain.sync import SyncExecution
 
 
@@ -21,6 +22,16 @@ async def list_executions(call: Call) -> Answer:
 async def get_execution(call: Call) -> Answer:
     """Answer with one run."""
     return Answer(await call.runtime.executions.get(call.tenant_id, call.path["id"]))
+
+
+async def get_quality(call: Call) -> Answer:
+    """Answer with the quality of what an integration's last finished run has read."""
+    return Answer(await call.runtime.run_records.last_quality(call.tenant_id, call.path["id"]))
+
+
+async def cancel(call: Call) -> Answer:
+    """End a run; what it has stored stays."""
+    return Answer(await call.runtime.run_records.cancel(call.tenant_id, call.path["id"]))
 
 
 ROUTES = (
@@ -41,6 +52,24 @@ ROUTES = (
         "One sync run",
         get_execution,
         SUPER_OR_TENANT,
+        SyncExecution,
+    ),
+    Route(
+        "ReadQuality",
+        "GET",
+        "integrations/{id}/quality",
+        "The data quality of an integration's last finished run",
+        get_quality,
+        SUPER_OR_TENANT,
+        DataQualityMetrics,
+    ),
+    Route(
+        "CancelExecution",
+        "POST",
+        "executions/{id}/cancel",
+        "End a sync run at once; what it has stored stays",
+        cancel,
+        TENANT,
         SyncExecution,
     ),
 )

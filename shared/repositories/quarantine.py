@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from shared.ports.documents import DocumentStore, JsonObject, Put
+from shared.domain.errors import NotFoundError, Reason
+from shared.domain.model import Id, StoredModel
+from shared.ports.documents import DocumentStore, JsonObject, Op, Put, Query, Where
+from shared.repositories.model_repository import ModelPage, ModelRepository
 
 _CONTAINER = "quarantine"
 _MAX_ID = 1000
+
+
+class QuarantineEntry(StoredModel):
+    """A rejected record, under the id that its shard would have.
+
+    `record` is None where no document can hold it; `external_id` may then be shortened.
+    """
+
+    id: str
+    tenant_id: Id
+    integration_id: Id
+    execution_id: Id
+    entity: Id
+    external_id: str
+    modified_at: str | int | None = None
+    reasons: tuple[Reason, ...]
+    record: dict[str, Any] | None = None
 
 
 class QuarantineRepository:
@@ -15,6 +36,32 @@ class QuarantineRepository:
 
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
+        self._models = ModelRepository(store, _CONTAINER, QuarantineEntry)
+
+    async def get(self, tenant_id: str, entry_id: str) -> QuarantineEntry:
+        """Return a tenant's entry.
+
+        Raises:
+            NotFoundError: The tenant has none with this id, or it is older than 30 days.
+        """
+        found = await self._models.get((tenant_id,), entry_id)
+        if found is None:
+            raise NotFoundError("There is no such record in quarantine; they are kept for 30 days.")
+        return found
+
+    async def page_of(
+        self, tenant_id: str, integration_id: str, limit: int, continuation: str | None
+    ) -> ModelPage[QuarantineEntry]:
+        """Return one page of an integration's entries, the newest first."""
+        where = (Where("integrationId", Op.EQ, integration_id),)
+        query = Query(
+            (tenant_id,), where, "createdAt", descending=True, limit=limit, continuation=continuation
+        )
+        return await self._models.page(query)
+
+    async def delete(self, entry: QuarantineEntry) -> None:
+        """Remove the version of an entry that was read. Raises StaleWriteError if it was rewritten since."""
+        await self._models.delete((entry.tenant_id,), entry)
 
     async def put_many(self, tenant_id: str, entries: Sequence[JsonObject]) -> None:
         """Store entries; one that is there already, from the same record, is replaced.

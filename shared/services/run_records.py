@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
-from shared.domain.errors import ConfigurationError, IntegrationError
+from shared.domain.errors import (
+    ConfigurationError,
+    IntegrationError,
+    InvalidStateError,
+    NotFoundError,
+    StaleWriteError,
+    UnavailableError,
+)
 from shared.domain.integration import LastSync
-from shared.domain.quality import QualityTally
+from shared.domain.quality import DataQualityMetrics, QualityTally
 from shared.domain.sync import (
     ExecutionError,
     ExecutionStatus,
@@ -23,6 +32,10 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.services.sync_requests import SILENCE_SECONDS
 from shared.telemetry.logs import get_logger
 
+_MAX_WRITES = 5
+"""How often a change is tried while others write the same document; each of them writes it but rarely."""
+
+T = TypeVar("T")
 _log = get_logger("sync")
 
 
@@ -100,14 +113,67 @@ class RunRecords:
         reason = ExecutionError(code=error.code, message=str(error))
         await self._end(execution.changed(status=ExecutionStatus.FAILED, error=reason, **_results(stored)))
 
+    async def cancel(self, tenant_id: str, execution_id: str) -> SyncExecution:
+        """End a run at once. A step that is under way finds that out when it next writes the run's record.
+
+        Raises:
+            NotFoundError: The tenant has no such run.
+            InvalidStateError: It has ended already.
+            UnavailableError: Its record was written by others again and again.
+        """
+
+        async def attempt() -> SyncExecution:
+            execution = await self._executions.get(tenant_id, execution_id)
+            if execution.status.is_final:
+                raise InvalidStateError(f"The run has ended already: {execution.status.value}.")
+            now = self._clock.now()
+            return await self._written(execution, status=ExecutionStatus.CANCELLED, finished_at=now)
+
+        cancelled = await _insisting(attempt)
+        await self._tell_integration(cancelled)
+        _log.info("A sync run was cancelled", extra={"metadata": {"executionId": execution_id}})
+        return cancelled
+
+    async def last_quality(self, tenant_id: str, integration_id: str) -> DataQualityMetrics:
+        """Return how good the records of an integration's last finished run were.
+
+        Raises:
+            NotFoundError: The tenant has no such integration, or that has no such run.
+        """
+        last = (await self._integrations.get(tenant_id, integration_id)).last_sync
+        execution = await self._executions.find(tenant_id, last.execution_id) if last else None
+        if execution is None:
+            raise NotFoundError("The integration has no finished run; runs are kept for 30 days.")
+        if execution.quality is None:
+            raise NotFoundError(f"The last run, {execution.id}, ended before it had read anything.")
+        return execution.quality
+
     async def _end(self, execution: SyncExecution) -> None:
         """Tell the integration first: once the execution has its final state, nobody comes back to do so."""
+        execution = execution.changed(finished_at=self._clock.now())
+        await self._tell_integration(execution)
+        try:
+            await self._written(execution)
+        except StaleWriteError:
+            ended = await self._executions.find(execution.tenant_id, execution.id)
+            if ended and ended.status.is_final:
+                await self._tell_integration(ended)  # it was cancelled at this moment
+            raise
+
+    async def _tell_integration(self, execution: SyncExecution) -> None:
         now = self._clock.now()
-        integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
-        if integration:
-            last = LastSync(execution_id=execution.id, status=execution.status.value, finished_at=now)
-            await self._integrations.replace(integration.changed(last_sync=last, updated_at=now))
-        await self._written(execution, finished_at=now)
+        last = LastSync(
+            execution_id=execution.id,
+            status=execution.status.value,
+            finished_at=execution.finished_at or now,
+        )
+
+        async def attempt() -> None:
+            integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
+            if integration:
+                await self._integrations.replace(integration.changed(last_sync=last, updated_at=now))
+
+        await _insisting(attempt)
 
     async def _written(
         self, execution: SyncExecution, delay_seconds: float = 0, **changes: object
@@ -119,8 +185,16 @@ class RunRecords:
         )
 
 
+async def _insisting(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Read and write anew, as `attempt` does, while others write in between."""
+    for _ in range(_MAX_WRITES):
+        with contextlib.suppress(StaleWriteError):
+            return await attempt()
+    raise UnavailableError("Others are writing the same document; try again.")
+
+
 def _results(progress: Sequence[RunProgress]) -> dict[str, object]:
     """Return what a run's record says of all its entities together."""
     counts = sum((entity.counts for entity in progress), SyncCounts())
     quality = sum((entity.quality for entity in progress), QualityTally())
-    return {"counts": counts, "quality": quality.metrics()}
+    return {"counts": counts, "quality": quality.metrics() if counts.read else None}

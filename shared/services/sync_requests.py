@@ -61,7 +61,9 @@ class SyncRequests:
         """
         entities = _entities(integration, entity)
         if integration.status is not IntegrationStatus.ACTIVE:
-            raise InvalidStateError("The integration is not active; activate it first.")
+            raise InvalidStateError(
+                f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
+            )
         await self._active_runs.require_none(integration.tenant_id, integration.id)
         execution = await self._executions.create(
             self._new_execution(integration, mode, trigger, request_id, entities)

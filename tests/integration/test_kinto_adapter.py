@@ -194,6 +194,8 @@ async def test_run_goes_on_in_another_process(
 
 async def test_collection_that_is_not_there_is_told(kinto: KintoServer) -> None:
     """A wrong setting is a breach of contract that names the place."""
+    async with kinto_collection(kinto.url, BUCKET, "another"):  # the bucket is there, and anybody may read it
+        pass
     registry = AdapterRegistry(FakeClock(), allow_private_addresses=True)
     try:
         with pytest.raises(ProviderContractError, match="does not exist; check the integration's settings"):

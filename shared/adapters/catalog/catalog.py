@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from shared.adapters.problems import as_text, problems_of
 from shared.adapters.rest.definition import check
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
+from shared.domain.validation import as_text, problems_of
 
 
 @cache

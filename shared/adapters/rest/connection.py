@@ -10,11 +10,11 @@ from urllib.parse import quote, urlencode
 
 from yarl import URL
 
-from shared.adapters.problems import as_text
 from shared.adapters.rest.definition import ListRequest, RestDefinition
 from shared.adapters.rest.templates import fill
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.provider import ProviderDocument, SettingDeclaration
+from shared.domain.validation import as_text
 
 _HOST_PART = re.compile(r"[A-Za-z0-9._-]+")
 _URL_BEGINNING = re.compile(r"https?://[^/?#]")

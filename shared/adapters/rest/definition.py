@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from shared.adapters.problems import as_text, problems_of
 from shared.adapters.rest.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
 from shared.adapters.rest.errors import ErrorRule
 from shared.adapters.rest.increment import Increment
@@ -35,6 +34,7 @@ from shared.adapters.rest.templates import template_problems, texts_in
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.model import WireModel
 from shared.domain.provider import ProviderDocument
+from shared.domain.validation import as_text, problems_of
 
 
 class Timeouts(WireModel):

@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote_plus
 
 from yarl import URL
 
-from shared.adapters.problems import as_text
 from shared.adapters.rest.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, credential_fields
 from shared.domain.errors import ConfigurationError, Problem
+from shared.domain.validation import as_text
 from shared.ports.adapter import Credentials
 
 _HEADER_VALUE = re.compile(r"[ -~]*")

@@ -42,7 +42,7 @@ def test_catalog_is_ordered_by_file(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("id: [", "bad.yaml is not YAML: while parsing"),
-        ("", "bad.yaml has problems: : must be a mapping of keys to values"),
+        ("", "bad.yaml has problems: (body): must be a mapping of keys to values"),
         (GOOD + "colour: red", "bad.yaml has problems: colour: is not a key here; remove it"),
         (
             GOOD.replace("id: id", "ident: id"),

@@ -81,9 +81,9 @@ async def test_a_wrong_field_is_named(app: LiveApp, changes: dict[str, Any], fie
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b"", 422, "Field required"),
+        (b"", 422, "is missing"),
         (b"{", 400, "not JSON"),
-        (b"[1]", 422, "dictionary"),
+        (b"[1]", 422, "mapping of keys to values"),
         (b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}", 400, "nested deeper than 32"),
         (b'"' + b"x" * (1024 * 1024) + b'"', 413, "larger than 1024 KB"),
     ],

@@ -25,6 +25,7 @@ from shared.resilience.lease import Leases
 from shared.services.credentials import CredentialVault
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
+from shared.services.quarantine import Quarantine
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
@@ -51,11 +52,13 @@ async def no_secrets() -> NoReturn:
 class SyncWorld:
     """Everything that a sync needs, with names for what tests look at."""
 
-    def __init__(self, store: DocumentStore, clock: FakeClock, limits: StepLimits) -> None:
+    def __init__(
+        self, store: DocumentStore, clock: FakeClock, limits: StepLimits, adapter: FakeAdapter | None = None
+    ) -> None:
         self.store = store
         self.clock = clock
         self.sender = FakeSender()
-        self.adapter = FakeAdapter([])
+        self.adapter = adapter or FakeAdapter([])
         adapters = FakeAdapterSource(self.adapter)
         self.integrations = IntegrationRepository(store)
         self.executions = ExecutionRepository(store)
@@ -67,12 +70,18 @@ class SyncWorld:
         )
         self.providers = ProviderRepository(store, lambda: [PROVIDER])
         checkpoints = CheckpointRepository(store, clock)
+        self.records = RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock)
+        shards, entries = ShardRepository(store), QuarantineRepository(store)
+        intake = PageIntake(shards, entries, clock)
+        self.quarantine = Quarantine(
+            entries, self.integrations, shards, intake, self.leases, lambda: f"replay{next(ids)}"
+        )
         self.sync = InboundSync(
             integrations=self.integrations,
             providers=self.providers,
-            records=RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock),
+            records=self.records,
             checkpoints=checkpoints,
-            intake=PageIntake(ShardRepository(store), QuarantineRepository(store), clock),
+            intake=intake,
             adapters=adapters,
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,
@@ -131,11 +140,15 @@ class SyncWorld:
 
 @asynccontextmanager
 async def sync_world(
-    folder: Path, max_records: int = 4, max_seconds: float = 480, timeout_seconds: float = 600
+    folder: Path,
+    max_records: int = 4,
+    max_seconds: float = 480,
+    timeout_seconds: float = 600,
+    adapter: FakeAdapter | None = None,
 ) -> AsyncIterator[SyncWorld]:
     clock = ManualClock()
     store = await SqliteDocumentStore.open(folder / "documents.db", clock)
     try:
-        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds, timeout_seconds))
+        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds, timeout_seconds), adapter)
     finally:
         await store.close()

@@ -85,7 +85,7 @@ BROKEN = {
     ),
     "pagination without kind": (
         in_entity("pagination", {"header": "Link"}),
-        [Problem(f"{ENTITY}.pagination", "needs a `kind`")],
+        [Problem(f"{ENTITY}.pagination", "needs 'kind'")],
     ),
     "unknown auth": (
         changed("rest/auth", {"kind": "magic"}),

@@ -1,0 +1,153 @@
+"""Quarantine: what becomes of a rejected record that is taken again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import InvalidStateError, LeaseHeldError, NotFoundError, StaleWriteError
+from shared.domain.integration import EntityMapping, FieldMapping, IntegrationStatus
+from shared.domain.shards import shard_id
+from shared.domain.sync import SyncMode
+from shared.ports.adapter import SourceRecord
+from tests.unit.services.sync_world import TENANT, SyncWorld, sync_world
+
+ENTRY = shard_id("int1", "thing", "a")
+LENIENT = EntityMapping(
+    entity="thing",
+    shard_type_id="thing-shard",
+    fields=(FieldMapping(external_field="size", shard_field="size", transform="number"),),
+)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SyncWorld]:
+    """One record is in quarantine, because it has no name."""
+    async with sync_world(tmp_path) as made:
+        await made.add_integration()
+        await reject(made, modified_at=5)
+        yield made
+
+
+async def reject(world: SyncWorld, modified_at: str | int | None, size: str = "3") -> None:
+    world.adapter.records = [SourceRecord("a", {"name": None, "size": size}, modified_at)]
+    await world.run(SyncMode.FULL)
+
+
+async def change_integration(world: SyncWorld, **changes: Any) -> None:
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.integrations.replace(integration.changed(**changes))
+
+
+async def test_a_mended_mapping_takes_the_record_after_all(world: SyncWorld) -> None:
+    """Its shard is the one that a sync would have written, and the entry is gone."""
+    await change_integration(world, entity_mappings=(LENIENT,))
+    replayed = await world.quarantine.replay(TENANT, ENTRY)
+    shard = (await world.shards())["a"]
+    assert (replayed.outcome, replayed.shard_id) == ("stored", shard["id"])
+    assert (shard["data"], shard["source"]["modifiedAt"]) == ({"size": 3}, 5)
+    assert await world.quarantined() == []
+
+
+async def test_a_record_that_is_rejected_again_stays_with_its_new_reasons(world: SyncWorld) -> None:
+    """The refusal names them."""
+    stricter = FieldMapping(external_field="colour", shard_field="colour", transform="trim", required=True)
+    fields = (*LENIENT.fields, stricter)
+    await change_integration(world, entity_mappings=(LENIENT.model_copy(update={"fields": fields}),))
+    with pytest.raises(InvalidStateError, match="rejected again: required"):
+        await world.quarantine.replay(TENANT, ENTRY)
+    (entry,) = await world.quarantined()
+    assert [reason["field"] for reason in entry["reasons"]] == ["colour"]
+    assert await world.shards() == {}
+
+
+@pytest.mark.parametrize(
+    ("rejected_at", "stored_at", "outcome"),
+    [
+        (5, 5, "superseded"),
+        (5, 6, "superseded"),
+        (5, 4, "stored"),
+        (5, "6", "stored"),
+        (5, None, "stored"),
+        (None, 6, "stored"),
+        ("2026-01-01", "2026-01-02", "superseded"),
+    ],
+)
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_record_that_was_stored_later_is_not_overwritten(
+    world: SyncWorld,
+    rejected_at: str | int | None,
+    stored_at: str | int | None,
+    outcome: str,
+    *,
+    deleted: bool,
+) -> None:
+    """Times of one kind are compared; a deletion counts as a later state too."""
+    await reject(world, rejected_at)
+    good = SourceRecord("a", {"name": "Ann", "size": "9"}, stored_at)
+    world.adapter.records = [good]
+    await world.run(SyncMode.FULL)
+    if deleted:
+        world.adapter.records = [SourceRecord("a", {}, stored_at, deleted=True)]
+        await world.run(SyncMode.FULL)
+    before = await world.etags()
+    await change_integration(world, entity_mappings=(LENIENT,))
+    assert (await world.quarantine.replay(TENANT, ENTRY)).outcome == outcome
+    assert (await world.etags() == before) == (outcome == "superseded")
+    assert await world.quarantined() == []
+
+
+async def test_a_record_too_large_to_be_kept_can_not_be_replayed(world: SyncWorld) -> None:
+    """There is nothing to take; the entry stays for its reason."""
+    await reject(world, 7, size="x" * 3_000_000)
+    with pytest.raises(InvalidStateError, match="too large"):
+        await world.quarantine.replay(TENANT, ENTRY)
+    assert len(await world.quarantined()) == 1
+
+
+async def test_a_replay_waits_for_the_sync_of_its_integration(world: SyncWorld) -> None:
+    """The two would write the same shards."""
+    async with world.leases.hold(TENANT, "sync.int1"):
+        with pytest.raises(LeaseHeldError):
+            await world.quarantine.replay(TENANT, ENTRY)
+    assert len(await world.quarantined()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": IntegrationStatus.DISABLED}, "not active"),
+        ({"entity_mappings": ()}, "no longer mapped"),
+    ],
+)
+async def test_a_replay_may_do_no_more_than_a_sync(
+    world: SyncWorld, changes: dict[str, Any], message: str
+) -> None:
+    """What the integration may not sync is refused, and the entry stays."""
+    await change_integration(world, **changes)
+    with pytest.raises(InvalidStateError, match=message):
+        await world.quarantine.replay(TENANT, ENTRY)
+    assert len(await world.quarantined()) == 1
+
+
+async def test_another_tenants_entry_is_not_there(world: SyncWorld) -> None:
+    """Neither to replay nor to discard."""
+    with pytest.raises(NotFoundError):
+        await world.quarantine.replay("other", ENTRY)
+    with pytest.raises(NotFoundError):
+        await world.quarantine.discard("other", ENTRY, None)
+    assert len(await world.quarantined()) == 1
+
+
+async def test_an_entry_that_was_rewritten_is_not_discarded_unseen(world: SyncWorld) -> None:
+    """A caller who names the version that was read keeps the newer rejection."""
+    (seen,) = (await world.quarantine.page(TENANT, "int1", 10, None)).items
+    await reject(world, 6)
+    with pytest.raises(StaleWriteError):
+        await world.quarantine.discard(TENANT, ENTRY, seen.etag)
+    assert len(await world.quarantined()) == 1
+    await world.quarantine.discard(TENANT, ENTRY, None)
+    assert await world.quarantined() == []

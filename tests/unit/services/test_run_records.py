@@ -1,0 +1,122 @@
+"""The record of a run: cancelling it at any moment of its life, and what it says of quality."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from functions._messages import run_step
+from shared.domain.errors import InvalidStateError, NotFoundError, StaleWriteError
+from shared.domain.quality import DataQualityMetrics
+from shared.domain.sync import ExecutionStatus, SyncMessage, SyncMode, Trigger
+from shared.ports.adapter import FetchRequest, SourcePage
+from tests.fakes.adapter import FakeAdapter
+from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
+
+
+class CancellingAdapter(FakeAdapter):
+    """While its first page is read, somebody cancels the run."""
+
+    world: SyncWorld
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        if not self.requests:
+            await self.world.records.cancel(TENANT, "run1")
+        return await super().fetch_page(request)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SyncWorld]:
+    adapter = CancellingAdapter([record("a"), record("b", None), record("c")], page_size=3)
+    async with sync_world(tmp_path, adapter=adapter) as made:
+        adapter.world = made
+        await made.add_integration()
+        yield made
+
+
+async def start(world: SyncWorld) -> SyncMessage:
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+    (step,) = world.sender.steps()
+    return step
+
+
+async def last_sync(world: SyncWorld) -> tuple[str, str] | None:
+    last = (await world.integrations.get(TENANT, "int1")).last_sync
+    return (last.execution_id, last.status) if last else None
+
+
+async def test_a_queued_run_that_is_cancelled_never_begins(world: SyncWorld) -> None:
+    """It ends at once, its message does nothing, and another run may start."""
+    step = await start(world)
+    cancelled = await world.records.cancel(TENANT, "run1")
+    assert (cancelled.status, cancelled.finished_at) == (ExecutionStatus.CANCELLED, world.clock.now())
+    assert await last_sync(world) == ("run1", "cancelled")
+    await run_step(world.sync, step)
+    assert world.adapter.requests == []
+    assert await world.status() is ExecutionStatus.CANCELLED
+    await start(world)
+
+
+async def test_a_step_under_way_never_turns_a_cancelled_run_back(world: SyncWorld) -> None:
+    """It is sent again once, finds the run ended, and no message is left."""
+    step = await start(world)
+    await run_step(world.sync, step)
+    assert await world.status() is ExecutionStatus.CANCELLED
+    (again,) = world.sender.steps()
+    await run_step(world.sync, again)
+    assert world.sender.steps() == []
+    assert len(world.adapter.requests) == 1
+    assert await world.status() is ExecutionStatus.CANCELLED
+    assert await last_sync(world) == ("run1", "cancelled")
+
+
+async def test_a_failure_never_turns_a_cancelled_run_back(world: SyncWorld) -> None:
+    """The last attempt of a step may fail long after its run was cancelled."""
+    step = await start(world)
+    await world.records.cancel(TENANT, "run1")
+    await world.sync.give_up(step, NotFoundError("gone"))
+    execution = await world.executions.get(TENANT, "run1")
+    assert (execution.status, execution.error) == (ExecutionStatus.CANCELLED, None)
+
+
+async def test_a_step_that_ends_a_cancelled_run_leaves_it_and_its_integration_alone(
+    world: SyncWorld,
+) -> None:
+    """The step had read the record before; the integration still says that the run was cancelled."""
+    await start(world)
+    before = await world.executions.get(TENANT, "run1")
+    cancelled = await world.records.cancel(TENANT, "run1")
+    with pytest.raises(StaleWriteError):
+        await world.records.completed(before, [])
+    assert await world.executions.get(TENANT, "run1") == cancelled
+    assert await last_sync(world) == ("run1", "cancelled")
+
+
+async def test_a_run_that_has_ended_can_not_be_cancelled(world: SyncWorld) -> None:
+    """Neither one that was cancelled before, nor one of another tenant."""
+    await start(world)
+    await world.records.cancel(TENANT, "run1")
+    with pytest.raises(InvalidStateError, match="cancelled"):
+        await world.records.cancel(TENANT, "run1")
+    with pytest.raises(NotFoundError):
+        await world.records.cancel("other", "run1")
+
+
+async def test_quality_is_that_of_the_last_finished_run(world: SyncWorld) -> None:
+    """Before there is one, and when it has read nothing, the message says so."""
+    with pytest.raises(NotFoundError, match="no finished run"):
+        await world.records.last_quality(TENANT, "int1")
+    await start(world)
+    await world.records.cancel(TENANT, "run1")
+    with pytest.raises(NotFoundError, match="run1, ended before"):
+        await world.records.last_quality(TENANT, "int1")
+    world.adapter.requests.append(FetchRequest("thing", None, None, 1))  # nobody cancels from here on
+    execution = await world.run(SyncMode.FULL)
+    quality = await world.records.last_quality(TENANT, "int1")
+    assert isinstance(quality, DataQualityMetrics)
+    assert (quality, quality.total_records, quality.invalid_records) == (execution.quality, 3, 1)
+    with pytest.raises(NotFoundError):
+        await world.records.last_quality("other", "int1")
