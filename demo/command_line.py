@@ -16,6 +16,7 @@ from demo.display import Display
 from demo.errors import DemoError
 from demo.story import STEPS, Options, tell
 
+_HIGHEST_PORT = 65_535
 _INTERRUPTED = 130
 """What shells report for a program that Ctrl-C has ended."""
 
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m demo", description="Sync real airports from a real record server, twice, and compare."
     )
     parser.add_argument(
-        "--port", type=int, default=7071, help="the app's port, 0 for any free one (default %(default)s)"
+        "--port", type=_port, default=7071, help="the app's port, 0 for any free one (default %(default)s)"
     )
     parser.add_argument("--records", type=_ten_or_more, help="how many airports to sync (default: all)")
     parser.add_argument("--once", action="store_true", help="end after the summary instead of serving on")
@@ -71,3 +72,10 @@ def _ten_or_more(text: str) -> int:
     if count < 10:  # noqa: PLR2004 - fewer leave nothing to delete
         raise argparse.ArgumentTypeError("must be 10 or more")
     return count
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"must be 0 to {_HIGHEST_PORT}")
+    return port

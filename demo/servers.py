@@ -60,11 +60,11 @@ def fresh_folder(path: Path) -> Path:
 
 
 class AppServer:
-    """The app in a child process: `api_url` and `token` are all that a client needs."""
+    """The app in a child process: `api_url` and a token are all that a client needs."""
 
     def __init__(self, children: Children, folder: Path, port: int) -> None:
         self.api_url = f"http://{HOST}:{port}/api"
-        self.token = ""
+        self.token = self.admin_token = ""
         self._children = children
         self._folder = folder
         self._port = port
@@ -82,16 +82,18 @@ class AppServer:
         await self._children.start("app", command, self._environ())
         async with JsonClient("The app", self.api_url) as client:
             await client.wait_until_up("/health/live")
-        who = ["--role", "tenant_admin", "--tenant", TENANT, "--user", "ada"]
-        command = [sys.executable, "-m", "ops", "token", *who]
-        printed = await self._children.output_of(command, self._environ())
-        self.token = printed.strip()
+        self.token = await self._token("--role", "tenant_admin", "--tenant", TENANT, "--user", "ada")
+        self.admin_token = await self._token("--role", "super_admin", "--user", "root")
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[App]:
         """Yield the app's API with the token."""
         async with JsonClient("The app", self.api_url, {"Authorization": f"Bearer {self.token}"}) as client:
             yield App(client)
+
+    async def _token(self, *whose: str) -> str:
+        command = [sys.executable, "-m", "ops", "token", *whose]
+        return (await self._children.output_of(command, self._environ())).strip()
 
     def _environ(self) -> dict[str, str]:
         return {

@@ -46,7 +46,7 @@ async def tell(options: Options, display: Display) -> None:
     async with supervised(folder) as children:
         await _show(children, AppServer(children, folder, port), folder, options, display)
         if not options.once:
-            display.line("\nThe app goes on serving. Ctrl-C ends everything.")
+            display.line("\nThe app goes on serving. Ctrl-C ends everything, and the next run starts afresh.")
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
@@ -69,7 +69,10 @@ async def _show(children: Children, app: AppServer, folder: Path, options: Optio
             compared = await verify(server.records(), api.shards(integration_id), step.advance)
             step.outcome = f"end state equals the server's, {compared:,} records field by field"
     display.table(results)
-    _show_next_steps(app, kinto, integration_id, airports[0], folder, display)
+    if options.once:
+        display.line(f"\nThe logs: {_shown(folder)}/app.log. Without --once the app goes on serving.")
+    else:
+        _show_next_steps(app, kinto, integration_id, airports[0], folder, display)
 
 
 async def _load(server: RecordServer, airports: list[Record], display: Display) -> None:
@@ -121,12 +124,14 @@ def _show_next_steps(
     json_body = "-H 'Content-Type: application/json' -d"
     for line in (
         "",
-        "Where to look next (paste these; the token is good for 12 hours):",
+        "Where to look next (paste these; the tokens are good for 12 hours):",
         f"export TOKEN={app.token}",
+        f"export ADMIN={app.admin_token}",
         f"{authorized} '{integration}/shards?type={SHARD_TYPE}&limit=3'",
         f"{authorized} '{integration}/executions'",
         f'curl -s -u {LOGIN} -X PATCH {json_body} \'{{"data": {{"city": "Here"}}}}\' \'{record}\'',
         f"{authorized} -X POST {json_body} '{{\"mode\": \"incremental\"}}' '{integration}/sync'",
+        'curl -s -H "Authorization: Bearer $ADMIN" ' + f"'{app.api_url}/providers/kinto'",
         f"The API:  {app.api_url}/openapi.json",
         f"The logs: {_shown(folder)}/app.log, {_shown(folder)}/kinto.log",
     ):
