@@ -16,17 +16,6 @@ from shared.domain.scalars import Scalar
 from shared.domain.transforms import Step, Transform, shortest
 from shared.domain.validation_rules import FieldRules
 
-__all__ = [
-    "EntityMapping",
-    "FieldMapping",
-    "FieldPath",
-    "Integration",
-    "IntegrationSettings",
-    "IntegrationStatus",
-    "LastSync",
-    "SyncConfig",
-]
-
 
 class IntegrationStatus(StrEnum):
     """Only `active` integrations sync."""

@@ -175,8 +175,8 @@ class InboundSync:
         if part == _next_part(progress):
             execution = await self._records.started(execution)
             progress = await self._read(_Step(execution, integration, lease), provider, checkpoints)
-            execution = await self._records.advanced(execution, progress)
         if not all(entity.done for entity in progress):
+            await self._records.advanced(execution, progress)
             return step_message(execution, _next_part(progress))
         _log.debug("phase complete")
         await self._records.completed(execution, progress)

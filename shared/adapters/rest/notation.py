@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError, model_validator
 
-from shared.domain.integration import FieldPath
+from shared.domain.field_paths import FieldPath
 from shared.domain.jmespath_check import compile_jmespath
 from shared.domain.model import Id, WireModel
 
@@ -63,7 +63,7 @@ def _entity_name(value: str) -> str:
         return _ID.validate_python(value)
     except ValidationError:
         raise ValueError(
-            "is no entity name; use letters, digits and . _ ~ -, beginning with a letter"
+            "is no entity name; use letters, digits and . _ -, beginning with a letter or digit"
         ) from None
 
 
@@ -95,7 +95,6 @@ def _credential_header(value: str) -> str:
 
 BodyPath = Annotated[str | JmesPath, PlainValidator(_body_path)]
 """A place in parsed JSON: a dotted path through objects, or a JMESPath expression."""
-DottedPath = Annotated[str, AfterValidator(_dotted)]
 EntityName = Annotated[str, AfterValidator(_entity_name)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 UrlPath = Annotated[str, AfterValidator(_path)]

@@ -113,7 +113,7 @@ BROKEN = {
         [
             Problem(
                 "rest.entities.a b",
-                "is no entity name; use letters, digits and . _ ~ -, beginning with a letter",
+                "is no entity name; use letters, digits and . _ -, beginning with a letter or digit",
             )
         ],
     ),
