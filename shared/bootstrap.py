@@ -39,10 +39,14 @@ from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
 from shared.services.quarantine import Quarantine
+from shared.services.read_ahead import ReadAhead
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.telemetry.logs import configure_logging
+
+_READ_AHEAD_RUNS = 16
+"""So many runs keep a page between two steps: at most 32 MB each, and less than 1 MB usually."""
 
 T = TypeVar("T")
 
@@ -52,13 +56,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The ports' implementations of one backend."""
+    """The ports' implementations of one backend. `is_one_process`: all messages come to this process."""
 
     documents: DocumentStore
     sender: MessageSender
     source: MessageSource
     tokens: TokenVerifier
     open_secrets: Callable[[], Awaitable[SecretStore]]
+    is_one_process: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,8 @@ async def _open_embedded(settings: Settings, stack: AsyncExitStack) -> Backends:
     queue = await SqliteQueue.open(settings.data_dir / "queue.db", clock)
     stack.push_async_callback(queue.close)
     tokens = await _token_verifier(settings, clock)
-    return Backends(documents, queue, queue.source, tokens, _once(lambda: _open_secrets(settings, clock)))
+    secrets = _once(lambda: _open_secrets(settings, clock))
+    return Backends(documents, queue, queue.source, tokens, secrets, is_one_process=True)
 
 
 async def _open_secrets(settings: Settings, clock: Clock) -> SecretStore:
@@ -234,6 +240,8 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
     requests = SyncRequests(of.executions, active_runs, backends.sender, clock, _new_id)
     records = RunRecords(of.executions, integrations, of.checkpoints, active_runs, clock)
     intake = PageIntake(of.shards, of.quarantine, clock)
+    ahead = ReadAhead(clock, _READ_AHEAD_RUNS if backends.is_one_process else 0)
+    stack.push_async_callback(ahead.close)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
@@ -244,6 +252,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         vault=vault,
         leases=leases,
         requests=requests,
+        ahead=ahead,
         limits=_step_limits(settings.sync_limits),
         clock=clock,
     )

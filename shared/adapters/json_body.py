@@ -12,6 +12,7 @@ MAX_DEPTH = 64
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which parsers may ignore (RFC 8259, 8.1)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NESTING = frozenset({dict, list})
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
@@ -36,7 +37,7 @@ def parse_json(body: bytes, content_type: str) -> Any:
         value = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
         raise NotJsonError(f"something other than JSON ({content_type})") from None
-    _require_shallow(value)
+    _require_shallow(body, value)
     return value
 
 
@@ -52,16 +53,25 @@ def _require_utf8(body: bytes, content_type: str) -> None:
         raise NotJsonError("bytes that are not UTF-8, the only encoding of JSON") from None
 
 
-def _require_shallow(value: Any) -> None:
+def _require_shallow(body: bytes, value: Any) -> None:
+    """Refuse deep nesting. Brackets alone tell fast; where some stand in texts, the value is walked."""
+    brackets = body.translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH // 2):  # each round takes one level or two
+        left = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(left) == len(brackets):
+            break
+        brackets = left
+    if brackets and _is_deep(value):
+        raise NotJsonError(f"JSON nested deeper than {MAX_DEPTH} levels")
+
+
+def _is_deep(value: Any) -> bool:
     level = [value] if type(value) in _NESTING else []
     for _ in range(MAX_DEPTH):
-        if not level:
-            return
         level = [
             inner
             for outer in level
             for inner in (outer.values() if type(outer) is dict else outer)
             if type(inner) in _NESTING
         ]
-    if level:
-        raise NotJsonError(f"JSON nested deeper than {MAX_DEPTH} levels")
+    return bool(level)

@@ -14,7 +14,7 @@ import orjson
 from shared.backends.document_rules import check_partition
 from shared.domain.containers import Container
 from shared.domain.errors import InvalidRequestError, UndeclaredQueryError
-from shared.ports.documents import Op, Query, Scalar
+from shared.ports.documents import Op, Partition, Query, Scalar
 
 Index = tuple[str, ...]
 
@@ -38,8 +38,7 @@ def check_query(container: Container, query: Query) -> None:
     if not query.partition and not query.sweep:
         raise UndeclaredQueryError(f"A query of {container.name} must name its partition or be a sweep.")
     check_partition(container, query.partition, whole=False)
-    if not 1 <= query.limit <= MAX_PAGE_DOCUMENTS:
-        raise InvalidRequestError(f"The limit must be 1 to {MAX_PAGE_DOCUMENTS}.")
+    _check_limit(query.limit)
     bad = [where.field for where in query.where if not _is_comparable(where.value)]
     if bad:
         raise InvalidRequestError(
@@ -79,9 +78,39 @@ def fitting_index(container: Container, query: Query) -> Index:
     )
 
 
+def check_changes(container: Container, partition: Partition, limit: int) -> None:
+    """Refuse a question for changes that no backend answers.
+
+    Raises:
+        UndeclaredQueryError: It names no partition.
+        InvalidRequestError: The partition isn't the container's, or the limit is out of range.
+    """
+    check_partition(container, partition, whole=False)
+    if not partition:
+        raise UndeclaredQueryError(f"The changes of {container.name} must be asked for by partition.")
+    _check_limit(limit)
+
+
+def seal_stream_place(container: Container, partition: Partition, place: int) -> str:
+    """Return an opaque token for a place in a stream of changes, valid for this stream only."""
+    return _seal(_stream_fingerprint(container, partition), place)
+
+
+def open_stream_place(container: Container, partition: Partition, token: str) -> int:
+    """Return the place that a token was sealed with.
+
+    Raises:
+        InvalidRequestError: The token is mangled, or another stream's.
+    """
+    place = _open(_stream_fingerprint(container, partition), token)
+    if type(place) is not int or not 0 <= place < 2**63:
+        raise InvalidRequestError("The continuation is mangled.")
+    return place
+
+
 def seal_continuation(container: Container, query: Query, place: Any) -> str:
     """Return an opaque token for the JSON value `place`, valid with this query only."""
-    return base64.urlsafe_b64encode(orjson.dumps([_fingerprint(container, query), place])).decode()
+    return _seal(_fingerprint(container, query), place)
 
 
 def open_continuation(container: Container, query: Query) -> Any:
@@ -90,21 +119,39 @@ def open_continuation(container: Container, query: Query) -> Any:
     Raises:
         InvalidRequestError: The token is mangled, or another query's.
     """
-    if query.continuation is None:
-        return None
+    return None if query.continuation is None else _open(_fingerprint(container, query), query.continuation)
+
+
+def _seal(fingerprint: str, place: Any) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([fingerprint, place])).decode()
+
+
+def _open(fingerprint: str, token: str) -> Any:
     try:
-        fingerprint, place = orjson.loads(base64.b64decode(query.continuation, altchars=b"-_", validate=True))
+        sealed, place = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError) as error:
         raise InvalidRequestError("The continuation is mangled.") from error
-    if fingerprint != _fingerprint(container, query):
+    if sealed != fingerprint:
         raise InvalidRequestError("The continuation belongs to another query.")
     return place
 
 
 def _fingerprint(container: Container, query: Query) -> str:
     conditions = [(where.field, where.op.value, where.value) for where in query.where]
-    parts = (container.name, query.partition, conditions, query.order_by, query.descending, query.sweep)
+    return _hashed(container.name, query.partition, conditions, query.order_by, query.descending, query.sweep)
+
+
+def _stream_fingerprint(container: Container, partition: Partition) -> str:
+    return _hashed("changes", container.name, partition)
+
+
+def _hashed(*parts: Any) -> str:
     return blake2b(orjson.dumps(parts), digest_size=8).hexdigest()
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE_DOCUMENTS:
+        raise InvalidRequestError(f"The limit must be 1 to {MAX_PAGE_DOCUMENTS}.")
 
 
 def _is_comparable(value: Scalar | None) -> bool:

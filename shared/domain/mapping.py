@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import orjson
 
 from shared.domain.compiled_rules import CompiledRules
 from shared.domain.errors import Reason, RecordRejectedError
 from shared.domain.field_paths import compile_target
 from shared.domain.field_sources import compile_source, kind_of
 from shared.domain.integration import EntityMapping, FieldMapping
+from shared.domain.shards import TOMBSTONE
 from shared.domain.transforms import compile_steps
 
 _Step = Callable[[Mapping[str, Any], dict[str, Any]], None]
+
+_ENGINE_VERSION = "1"
+"""Grows with every change to what a source, a transform or a rule does: all records are then mapped anew."""
 
 _REFUSALS = (ValueError, TypeError, ArithmeticError)
 """What sources and transforms raise for a value that they can't take."""
@@ -30,10 +37,18 @@ class CompiledMapping:
     def __init__(self, mapping: EntityMapping) -> None:
         self._steps = [_compile_field(field) for field in mapping.fields]
         self._rules = [CompiledRules(rules) for rules in mapping.validation]
+        written = f"{_ENGINE_VERSION} {mapping.model_dump_json()}".encode()
+        self._version = hashlib.blake2b(written, digest_size=16).digest()
         self.required_fields = frozenset(
             [field.shard_field for field in mapping.fields if field.required]
             + [rules.field for rules in mapping.validation if rules.required]
         )
+
+    def fingerprint(self, record: Mapping[str, Any], *, deleted: bool = False) -> str:
+        """Return a hash of a record and this mapping (BLAKE2b, 128 bits): the same gives the same data."""
+        if deleted:
+            return TOMBSTONE
+        return hashlib.blake2b(orjson.dumps(record), digest_size=16, key=self._version).hexdigest()
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return the shard's data. A source field that is missing or null leaves the target out.

@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import orjson
+
+Outcome = Literal["created", "updated", "unchanged", "deleted"]
+
+ORIGIN_FIELDS = ("source", "createdAt", "deletedAt")
+"""The fields of a stored shard by which a record is compared with it."""
+
+TOMBSTONE = "deleted"
+"""Stands for the hash and the fingerprint of what a deleted record holds."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -32,3 +41,103 @@ def shard_id_range(integration_id: str) -> tuple[str, str]:
 def content_hash(data: Mapping[str, Any]) -> str:
     """Return a hash of mapped data that does not depend on the order of its fields (BLAKE2b, 128 bits)."""
     return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ShardChange:
+    """What a record says of its shard. `data` is None for a deletion.
+
+    `fingerprint` is that of the record and its mapping: the same one gives the same data again.
+    """
+
+    id: str
+    data: dict[str, Any] | None
+    external_id: str
+    modified_at: str | int | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOrigin:
+    """Where shards come from: an entity of an integration, and one page of one run."""
+
+    tenant_id: str
+    shard_type_id: str
+    integration_id: str
+    entity: str
+    execution_id: str
+    page: int
+
+    def outcome_of_same(self, before: Mapping[str, Any], fingerprint: str) -> Outcome | None:
+        """Return what became of a record whose shard was made of just this version; None for another version.
+
+        A shard that this very page wrote before a crash says itself what its record was counted as.
+        """
+        source = before["source"]
+        if source.get("fingerprint") != fingerprint:
+            return None
+        return source["outcome"] if self._wrote(source) else "unchanged"
+
+    def compare(
+        self, change: ShardChange, before: Mapping[str, Any] | None, now: str
+    ) -> tuple[Outcome, dict[str, Any] | None]:
+        """Return what became of a record, and the shard to write if it has to be.
+
+        Args:
+            change: The record.
+            before: The shard as it is stored, at least ORIGIN_FIELDS of it; None if there is none.
+            now: The time, RFC 3339.
+        """
+        digest = TOMBSTONE if change.data is None else content_hash(change.data)
+        source: Mapping[str, Any] = before["source"] if before else {}
+        outcome, differs = self._compared(change, before, digest == source.get("hash"))
+        return outcome, self._shard(change, digest, before, outcome, now) if differs else None
+
+    def _compared(
+        self,
+        change: ShardChange,
+        before: Mapping[str, Any] | None,
+        same: bool,  # noqa: FBT001 - two outcomes
+    ) -> tuple[Outcome, bool]:
+        source = before["source"] if before else {}
+        was_created = source.get("outcome") == "created" and change.data is not None
+        if self._wrote(source) and (same or was_created):
+            return source["outcome"], not same
+        if same or (change.data is None and before is None):
+            return "unchanged", False
+        if change.data is None:
+            return "deleted", True
+        return ("updated" if before and not before.get("deletedAt") else "created"), True
+
+    def _wrote(self, source: Mapping[str, Any]) -> bool:
+        return (source.get("executionId"), source.get("page")) == (self.execution_id, self.page)
+
+    def _shard(
+        self,
+        change: ShardChange,
+        digest: str,
+        before: Mapping[str, Any] | None,
+        outcome: Outcome,
+        now: str,
+    ) -> dict[str, Any]:
+        shard = {
+            "id": change.id,
+            "tenantId": self.tenant_id,
+            "shardTypeId": self.shard_type_id,
+            "integrationId": self.integration_id,
+            "schemaVersion": 1,
+            "createdAt": before["createdAt"] if before else now,
+            "updatedAt": now,
+            "data": change.data or {},
+            "source": {
+                "entity": self.entity,
+                "externalId": change.external_id,
+                "modifiedAt": change.modified_at,
+                "hash": digest,
+                "fingerprint": change.fingerprint,
+                "executionId": self.execution_id,
+                "page": self.page,
+                "outcome": outcome,
+            },
+        }
+        return shard if change.data is not None else {**shard, "deletedAt": now}

@@ -29,13 +29,12 @@ _EMAIL_TEXT_LENGTH = 1000
 """What is longer is no address, however many of its signs normalising would take away."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _WEB = re.compile(r"https?://\S+", re.IGNORECASE)
-_PLAIN_EMAIL = re.compile(
-    r"(?![^@]{65})[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?!.*[xX][nN]--)([A-Za-z0-9.-]+)"
-)
-_ORDINARY_EMAIL = re.compile(
-    r"(?![^@]{65})[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@"
-    r"(?:(?![^.]{64})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,63})"
-)
+_LOCAL_LENGTH = 64
+"""RFC 5321, 4.5.3.1.1."""
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+"""What the library accepts before the @, whatever stands behind it."""
+_PLAIN_DOMAIN = re.compile(r"(?!.*[xX][nN]--)[A-Za-z0-9.-]+")
+_ORDINARY_DOMAIN = re.compile(r"(?:(?![^.]{64})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,63})")
 """What the library accepts whatever its words are, unless its last one has a special use."""
 _PHONE_LENGTHS = range(2, 251)
 """phonenumbers refuses shorter and longer texts (`_MIN_LENGTH_FOR_NSN`, `_MAX_INPUT_STRING_LENGTH`)."""
@@ -71,16 +70,25 @@ def _email_test() -> Test:
             return False
         return True
 
+    @lru_cache(REMEMBERED_VALUES)
+    def takes_domain(domain: str) -> bool | None:
+        """Tell what the library says of every plain local part at a domain; None where it must see them all.
+
+        Internationalised domains count differently towards its limit of length.
+        """
+        if not _PLAIN_DOMAIN.fullmatch(domain):
+            return None
+        ordinary = _ORDINARY_DOMAIN.fullmatch(domain)
+        return bool(ordinary and ordinary[1].lower() not in special) or accepts(f"a@{domain}")
+
     def is_email(value: Any) -> bool:
         if not isinstance(value, str) or len(value) > _EMAIL_TEXT_LENGTH:
             return False
-        ordinary = _ORDINARY_EMAIL.fullmatch(value) if len(value) <= _EMAIL_LENGTH else None
-        if ordinary and ordinary[1].lower() not in special:
-            return True
-        # The library accepts every plain local part: only the domain, which many addresses share, is left
-        # to ask it about. Internationalised domains count differently towards its limit of length.
-        plain = _PLAIN_EMAIL.fullmatch(value) if len(value) <= _EMAIL_LENGTH else None
-        return accepts(f"a@{plain[1]}" if plain else value)
+        local, _, domain = value.partition("@")
+        verdict = None
+        if len(local) <= _LOCAL_LENGTH and len(value) <= _EMAIL_LENGTH and _PLAIN_LOCAL.fullmatch(local):
+            verdict = takes_domain(domain)
+        return accepts(value) if verdict is None else verdict
 
     return is_email
 

@@ -84,6 +84,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """A stretch of a stream of changes. `following` is the place after it, also where nothing has changed."""
+
+    items: tuple[Document, ...]
+    following: str
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Write a whole document; with `if_match` only over that version, with `if_absent` only as a new one."""
 
@@ -132,9 +140,40 @@ class DocumentStore(Protocol):
         ...
 
     async def read_many(
-        self, container: str, partition: Partition, document_ids: Sequence[str]
+        self,
+        container: str,
+        partition: Partition,
+        document_ids: Sequence[str],
+        fields: Sequence[str] | None = None,
     ) -> Mapping[str, Document]:
-        """Return those of the documents that exist, by id. One partition, any number of ids."""
+        """Return those of the documents that exist, by id. One partition, any number of ids.
+
+        Args:
+            container: The container.
+            partition: The whole partition key.
+            document_ids: Ids, in any order; repeated ones count once.
+            fields: Names of top-level fields: the bodies then hold these only, with None for one that a
+                document lacks. Meant for many documents of which little is needed.
+        """
+        ...
+
+    async def changes(
+        self, container: str, partition: Partition, since: str | None = None, limit: int = 50
+    ) -> Changes:
+        """Return documents as they are now, in the order of their last writes.
+
+        A document that is written again moves to the end, so following the stream to its end sees the last
+        version of each; one may come twice, none is left out. Documents that were removed don't come.
+
+        Args:
+            container: The container.
+            partition: The whole partition key or a non-empty prefix of it.
+            since: The `following` of an earlier call with the same partition; None begins at the beginning.
+            limit: At most so many documents, 1 to 1,000.
+
+        Raises:
+            InvalidRequestError: `since` is not this stream's, or the limit is out of range.
+        """
         ...
 
     async def put(

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shared.domain.shards import shard_id_range
-from shared.ports.documents import Document, DocumentStore, Op, Page, Query, Where, Write, WriteResult
+from shared.domain.shards import ORIGIN_FIELDS, shard_id_range
+from shared.ports.documents import (
+    Changes,
+    Document,
+    DocumentStore,
+    Op,
+    Page,
+    Query,
+    Where,
+    Write,
+    WriteResult,
+)
 
 _CONTAINER = "shards"
 
@@ -21,6 +31,16 @@ class ShardRepository:
     ) -> Mapping[str, Document]:
         """Return those of the shards that exist, tombstones included, by id."""
         return await self._store.read_many(_CONTAINER, (tenant_id, shard_type_id), ids)
+
+    async def read_origins(
+        self, tenant_id: str, shard_type_id: str, ids: Sequence[str]
+    ) -> Mapping[str, Document]:
+        """Return, of those of the shards that exist, what a record is compared with, by id."""
+        return await self._store.read_many(_CONTAINER, (tenant_id, shard_type_id), ids, ORIGIN_FIELDS)
+
+    async def changes(self, tenant_id: str, since: str | None, limit: int) -> Changes:
+        """Return a tenant's shards in the order of their last writes, tombstones too."""
+        return await self._store.changes(_CONTAINER, (tenant_id,), since, limit)
 
     async def write_many(
         self, tenant_id: str, shard_type_id: str, writes: Sequence[Write]

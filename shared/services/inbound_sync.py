@@ -43,6 +43,7 @@ from shared.resilience.lease import Lease, Leases
 from shared.services.credentials import CredentialVault
 from shared.services.page_intake import PageContext, PageIntake, StoredPage
 from shared.services.page_reader import read_pages
+from shared.services.read_ahead import ReadAhead
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests, step_message
 from shared.telemetry.logs import get_logger, log_context
@@ -89,6 +90,7 @@ class InboundSync:
         vault: Has the credentials for them.
         leases: Keeps two steps of one integration apart.
         requests: Enqueues the step after this one.
+        ahead: Keeps a page from one step to the next.
         limits: How much one step may do.
         clock: Time.
     """
@@ -105,6 +107,7 @@ class InboundSync:
         vault: CredentialVault,
         leases: Leases,
         requests: SyncRequests,
+        ahead: ReadAhead,
         limits: StepLimits,
         clock: Clock,
     ) -> None:
@@ -117,6 +120,7 @@ class InboundSync:
         self._vault = vault
         self._leases = leases
         self._requests = requests
+        self._ahead = ahead
         self._limits = limits
         self._clock = clock
 
@@ -210,10 +214,7 @@ class InboundSync:
             return progress
         credentials = await self._vault.of(step.integration, provider)
         adapter = self._adapters.open(provider, step.integration, credentials)
-        try:
-            progress[at_work] = await self._read_entity(step, adapter, checkpoints[at_work])
-        finally:
-            await adapter.close()
+        progress[at_work] = await self._read_entity(step, adapter, checkpoints[at_work])
         return progress
 
     async def _read_entity(self, step: _Step, adapter: Adapter, checkpoint: Checkpoint) -> RunProgress:
@@ -227,8 +228,9 @@ class InboundSync:
             position=progress.position,
             page_size=self._limits.max_records,
         )
+        reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
         try:
-            async with aclosing(read_pages(adapter, request, self._limits.max_records)) as pages:
+            async with aclosing(reading) as pages:
                 async for page in pages:
                     context = step.page(mapping, progress.pages)
                     stored = await self._intake.store(context, page.records, compiled)

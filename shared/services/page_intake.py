@@ -1,18 +1,18 @@
-"""Storing one page of inbound records: map, compare, write what changed."""
+"""Storing one page of inbound records: compare, map what changed, write it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import TypeVar
 
 from shared.domain.errors import DocumentTooLargeError, RecordRejectedError, UnavailableError
 from shared.domain.integration import EntityMapping
 from shared.domain.mapping import CompiledMapping
 from shared.domain.model import rfc3339
 from shared.domain.quality import QualityTally
-from shared.domain.shards import content_hash, shard_id
+from shared.domain.shards import Outcome, ShardChange, ShardOrigin, shard_id
 from shared.domain.sync import SyncCounts
 from shared.ports.adapter import SourceRecord
 from shared.ports.clock import Clock
@@ -20,13 +20,18 @@ from shared.ports.documents import Document, JsonObject, Put
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Lease
+from shared.services.background import in_background
 from shared.telemetry.logs import get_logger
 
-BATCH_SIZE = 100
-"""Records read and written at once (guide, "Batch Processing Strategies"; Cosmos DB's limit for a batch)."""
+READ_AT_ONCE = 1_000
+"""Shards that are looked up in one go."""
 
-Outcome = Literal["created", "updated", "unchanged", "deleted"]
+WRITE_AT_ONCE = 250
+"""Shards that are written in one go, while the next are being mapped."""
 
+_TOO_LARGE = DocumentTooLargeError("The shard would be over 2 MB; map fewer or smaller fields.")
+
+T = TypeVar("T")
 _log = get_logger("sync")
 
 
@@ -41,6 +46,18 @@ class PageContext:
     number: int
     lease: Lease
 
+    @property
+    def origin(self) -> ShardOrigin:
+        """What the page's shards say of where they come from."""
+        return ShardOrigin(
+            tenant_id=self.tenant_id,
+            shard_type_id=self.mapping.shard_type_id,
+            integration_id=self.integration_id,
+            entity=self.mapping.entity,
+            execution_id=self.execution_id,
+            page=self.number,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
@@ -50,14 +67,14 @@ class StoredPage:
     quality: QualityTally
 
 
-@dataclass(slots=True)
-class _Candidate:
-    """A record on its way to its shard. `data` is None for a deletion, `hash` then the tombstone's mark."""
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A record, with its shard as it is stored and the fingerprint that tells whether it is a new version."""
 
     id: str
     record: SourceRecord
-    data: dict[str, Any] | None
-    hash: str
+    fingerprint: str
+    before: Document | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +86,14 @@ class _Rejection:
     error: RecordRejectedError
 
 
-_TOMBSTONE_HASH = "deleted"
-_TOO_LARGE = DocumentTooLargeError("The shard would be over 2 MB; map fewer or smaller fields.")
+@dataclass(slots=True)
+class _Batch:
+    """What was decided about some records. `outcomes` has those that are not rejected."""
+
+    arrivals: Sequence[_Arrival] = ()
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    writes: list[Put] = field(default_factory=list)
+    rejections: list[_Rejection] = field(default_factory=list)
 
 
 class PageIntake:
@@ -94,12 +117,12 @@ class PageIntake:
             UnavailableError: A shard was changed at the same moment by somebody else, or the store is down.
         """
         latest = {record.external_id: record for record in records}
-        outcomes: list[Outcome] = []
-        rejections: list[_Rejection] = []
-        remaining = iter(latest.values())
-        while batch := list(islice(remaining, BATCH_SIZE)):
-            page.lease.check()
-            outcomes += await self._store_batch(page, batch, mapping, rejections)
+        settled: list[_Batch] = []
+        for some in _in_batches(latest.values(), READ_AT_ONCE):
+            known, changed = await self._compared(page, some, mapping)
+            settled += [known, *await self._write_changed(page, changed, mapping)]
+        outcomes = [outcome for batch in settled for outcome in batch.outcomes.values()]
+        rejections = [rejection for batch in settled for rejection in batch.rejections]
         counts = {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
         quality = QualityTally.of_page(
             valid=sum(not record.deleted for record in latest.values()) - len(rejections),
@@ -108,54 +131,68 @@ class PageIntake:
         )
         return StoredPage(SyncCounts(read=len(records), rejected=len(rejections), **counts), quality)
 
-    async def _store_batch(
-        self,
-        page: PageContext,
-        records: Sequence[SourceRecord],
-        mapping: CompiledMapping,
-        rejections: list[_Rejection],
-    ) -> list[Outcome]:
-        _log.debug("phase map")
-        rejected: list[_Rejection] = []
-        candidates = list(self._mapped(page, records, mapping, rejected))
-        shard_type = page.mapping.shard_type_id
-        stored = await self._shards.read_many(page.tenant_id, shard_type, [item.id for item in candidates])
-        outcomes: dict[str, Outcome] = {}
-        writes: list[Put] = []
-        for candidate in candidates:
-            before = stored.get(candidate.id)
-            outcomes[candidate.id], changes = _compare(candidate, before, page)
-            if changes:
-                body = self._shard(page, candidate, before, outcomes[candidate.id])
-                writes.append(Put(body, if_match=before.etag if before else None, if_absent=before is None))
-        too_large = await self._write(page, writes)
-        rejected += [
-            _Rejection(candidate.id, candidate.record, _TOO_LARGE)
-            for candidate in candidates
-            if candidate.id in too_large
-        ]
-        await self._quarantine.put_many(page.tenant_id, [self._entry(page, one) for one in rejected])
-        rejections += rejected
-        return [outcome for key, outcome in outcomes.items() if key not in too_large]
-
-    def _mapped(
-        self,
-        page: PageContext,
-        records: Sequence[SourceRecord],
-        mapping: CompiledMapping,
-        rejected: list[_Rejection],
-    ) -> Iterator[_Candidate]:
-        for record in records:
-            key = shard_id(page.integration_id, page.mapping.entity, record.external_id)
-            if record.deleted:
-                yield _Candidate(key, record, None, _TOMBSTONE_HASH)
-                continue
-            try:
-                data = mapping.apply(record.data)
-            except RecordRejectedError as error:
-                rejected.append(_Rejection(key, record, error))
+    async def _compared(
+        self, page: PageContext, records: Sequence[SourceRecord], mapping: CompiledMapping
+    ) -> tuple[_Batch, list[_Arrival]]:
+        """Tell records whose shards were made of just this version, with this mapping, from the others."""
+        ids = [shard_id(page.integration_id, page.mapping.entity, one.external_id) for one in records]
+        reading = self._shards.read_origins(page.tenant_id, page.mapping.shard_type_id, ids)
+        async with in_background(reading) as read:
+            fingerprints = [mapping.fingerprint(one.data, deleted=one.deleted) for one in records]
+            stored = await read
+        known, changed, origin = _Batch(), [], page.origin
+        for key, record, fingerprint in zip(ids, records, fingerprints, strict=True):
+            before = stored.get(key)
+            outcome = origin.outcome_of_same(before.body, fingerprint) if before else None
+            if outcome is None:
+                changed.append(_Arrival(key, record, fingerprint, before))
             else:
-                yield _Candidate(key, record, data, content_hash(data))
+                known.outcomes[key] = outcome
+        return known, changed
+
+    async def _write_changed(
+        self, page: PageContext, changed: Sequence[_Arrival], mapping: CompiledMapping
+    ) -> list[_Batch]:
+        """Map and write records, a batch while the one after it is being mapped."""
+        settled: list[_Batch] = []
+        mapped = _Batch()
+        for some in _in_batches(changed, WRITE_AT_ONCE):
+            async with in_background(self._settled(page, mapped)) as settling:
+                following = self._decided(page, some, mapping)
+                settled.append(await settling)
+            mapped = following
+        return [*settled, await self._settled(page, mapped)]
+
+    def _decided(self, page: PageContext, arrivals: Sequence[_Arrival], mapping: CompiledMapping) -> _Batch:
+        _log.debug("phase map")
+        batch, origin, now = _Batch(arrivals), page.origin, rfc3339(self._clock.now())
+        for arrival in arrivals:
+            record, before = arrival.record, arrival.before
+            try:
+                data = None if record.deleted else mapping.apply(record.data)
+            except RecordRejectedError as error:
+                batch.rejections.append(_Rejection(arrival.id, record, error))
+                continue
+            change = ShardChange(
+                arrival.id, data, record.external_id, record.modified_at, arrival.fingerprint
+            )
+            outcome, body = origin.compare(change, before.body if before else None, now)
+            batch.outcomes[arrival.id] = outcome
+            if body:
+                put = Put(body, if_match=before.etag) if before else Put(body, if_absent=True)
+                batch.writes.append(put)
+        return batch
+
+    async def _settled(self, page: PageContext, batch: _Batch) -> _Batch:
+        """Carry out what was decided; what turns out to be too large is rejected after all."""
+        page.lease.check()
+        too_large = await self._write(page, batch.writes)
+        for arrival in batch.arrivals:
+            if arrival.id in too_large:
+                del batch.outcomes[arrival.id]
+                batch.rejections.append(_Rejection(arrival.id, arrival.record, _TOO_LARGE))
+        await self._quarantine.put_many(page.tenant_id, [self._entry(page, one) for one in batch.rejections])
+        return batch
 
     async def _write(self, page: PageContext, writes: Sequence[Put]) -> set[str]:
         """Write shards; return the ids of those that are too large."""
@@ -170,33 +207,6 @@ class PageIntake:
                 f"{len(lost)} shards changed while they were being written; the page is read again."
             )
         return too_large
-
-    def _shard(
-        self, page: PageContext, candidate: _Candidate, before: Document | None, outcome: Outcome
-    ) -> JsonObject:
-        now = rfc3339(self._clock.now())
-        body: JsonObject = {
-            "id": candidate.id,
-            "tenantId": page.tenant_id,
-            "shardTypeId": page.mapping.shard_type_id,
-            "integrationId": page.integration_id,
-            "schemaVersion": 1,
-            "createdAt": before.body["createdAt"] if before else now,
-            "updatedAt": now,
-            "data": candidate.data or {},
-            "source": {
-                "entity": page.mapping.entity,
-                "externalId": candidate.record.external_id,
-                "modifiedAt": candidate.record.modified_at,
-                "hash": candidate.hash,
-                "executionId": page.execution_id,
-                "page": page.number,
-                "outcome": outcome,
-            },
-        }
-        if candidate.data is None:
-            body["deletedAt"] = now
-        return body
 
     def _entry(self, page: PageContext, rejection: _Rejection) -> JsonObject:
         now = rfc3339(self._clock.now())
@@ -216,19 +226,7 @@ class PageIntake:
         }
 
 
-def _compare(candidate: _Candidate, before: Document | None, page: PageContext) -> tuple[Outcome, bool]:
-    """Return what became of a record, and whether its shard has to be written.
-
-    A shard that this very page wrote before a crash says itself what its record was counted as.
-    """
-    source: Mapping[str, Any] = before.body["source"] if before else {}
-    same = source.get("hash") == candidate.hash
-    again = (source.get("executionId"), source.get("page")) == (page.execution_id, page.number)
-    if again and (same or (source["outcome"] == "created" and candidate.data is not None)):
-        return source["outcome"], not same
-    if same or (candidate.data is None and before is None):
-        return "unchanged", False
-    if candidate.data is None:
-        return "deleted", True
-    was_live = before is not None and "deletedAt" not in before.body
-    return ("updated" if was_live else "created"), True
+def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

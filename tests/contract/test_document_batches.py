@@ -52,6 +52,20 @@ async def test_read_many_returns_what_exists(documents: DocumentStore, tenant: s
     assert dict(await documents.read_many("connections", (tenant,), [])) == {}
 
 
+async def test_read_many_gives_the_fields_that_are_asked_for(documents: DocumentStore, tenant: str) -> None:
+    """A projection holds the named fields alone, None for one that is missing, under the document's ETag."""
+    etag = await documents.put("connections", connection(tenant, "a", n={"deep": [1, "é"]}, text="no"))
+    await documents.put("connections", connection(tenant, "b\"'"))
+
+    found = await documents.read_many("connections", (tenant,), ["a", "b\"'", "c"], ("n", "flag"))
+
+    assert {key: value.body for key, value in found.items()} == {
+        "a": {"n": {"deep": [1, "é"]}, "flag": None},
+        "b\"'": {"n": None, "flag": None},
+    }
+    assert found["a"].etag == etag
+
+
 async def test_no_writes_is_no_work(documents: DocumentStore, tenant: str) -> None:
     """An empty batch has an empty result."""
     assert list(await documents.write_many("connections", (tenant,), [])) == []
@@ -174,10 +188,22 @@ class Model:
 
 IDS = st.sampled_from(["a", "b", "c"])
 STEPS = st.tuples(st.sampled_from(["put", "create", "replace", "delete", "remove"]), IDS, st.booleans())
+SEVERAL = st.lists(STEPS, max_size=8)
+MANY = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "create", "create", "replace"]),
+        st.sampled_from("abcdefghijklmnop"),
+        st.sampled_from([True, True, True, True, False]),
+    ),
+    min_size=9,
+    max_size=16,
+    unique_by=lambda step: step[1],
+)
+"""Each document once, and most writes right: what a sync writes."""
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches=st.lists(st.lists(STEPS, max_size=8), max_size=4))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(SEVERAL | MANY, max_size=4))
 async def test_batches_behave_as_a_dictionary(
     documents: DocumentStore, batches: list[list[tuple[str, str, bool]]]
 ) -> None:

@@ -1,12 +1,17 @@
 """The tables and indexes behind the containers, and the statements that all documents of one share.
 
-A container is a table with a rowid (WITHOUT ROWID measured 5 times slower with JSON bodies):
+A container is a table in the order of its writes (WITHOUT ROWID measured 5 times slower with JSON):
 
-    p0[, p1], id, etag, expires_at, body
+    etag, p0[, p1], id, expires_at, body
 
-`p0` and `p1` are the partition's values. The etag comes from one sequence for the whole database, so no
-two writes ever share one. `expires_at` is in seconds since 1970, NULL for never. `body` is JSON text.
-The columns have no types, because a typed column would convert what it is compared with.
+The etag comes from one sequence for the whole database, so no two writes ever share one; it is the rowid, so
+a write moves its document to the end, and the table itself is the stream of changes. `p0` and `p1` are the
+partition's values. `expires_at` is in seconds since 1970, NULL for never. `body` is JSON text. The other
+columns have no types, because a typed column would convert what it is compared with.
+
+Python's sqlite3 takes the interpreter's lock for every row that it binds or fetches, and while the event loop
+computes each of them waits for it, up to 5 ms (`sys.getswitchinterval`). So batches go in, and projections
+come out, as one value each: `bulk` and `project` leave the rows to SQLite, which works on another core.
 
 Every declared index becomes two: one that begins with the whole partition, and a wide one that begins with
 the fields, for sweeps and for prefixes of a partition. Scanning instead would save the wide one, but a
@@ -17,22 +22,40 @@ written fastest declare no index. Both end in the id, which breaks ties.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from shared.backends.query_rules import ID_INDEX, Index
 from shared.domain.containers import Container
 
-_TABLE = "CREATE TABLE IF NOT EXISTS {table} ({key}, etag, expires_at, body)"
-_UPSERT = (
-    "INSERT INTO {table} ({key}, etag, expires_at, body) VALUES ({values}) ON CONFLICT ({key})"
+_TABLE = "CREATE TABLE IF NOT EXISTS {table} (etag INTEGER PRIMARY KEY, {key}, expires_at, body)"
+_OVERWRITE = (
+    " ON CONFLICT ({key})"
     " DO UPDATE SET etag = excluded.etag, expires_at = excluded.expires_at, body = excluded.body"
 )
+_UPSERT = "INSERT INTO {table} ({key}, etag, expires_at, body) VALUES ({values}){overwrite}"
+_BULK = (
+    "INSERT INTO {table} ({key}, etag, expires_at, body)"
+    " SELECT {partition_values}, new.value ->> 0, new.value ->> 1, new.value ->> 2,"
+    " CAST(substr(?, new.value ->> 3, new.value ->> 4) AS TEXT)"
+    " FROM json_each(?) AS new WHERE {condition}{overwrite}"
+)
+_STORED = "(SELECT etag FROM {table} WHERE {partition} AND id = new.value ->> 0 AND {live})"
+_CONDITIONS = {"any": "true", "absent": "{stored} IS NULL", "match": "{stored} = new.value ->> 5"}
 _DELETE = "DELETE FROM {table} WHERE {partition} AND id = ?"
 _VERSION = "SELECT etag FROM {table} WHERE {partition} AND id = ? AND {live}"
 _READ = (
     "SELECT id, etag, CAST(body AS BLOB) FROM {table}"
     " WHERE {partition} AND id IN (SELECT value FROM json_each(?)) AND {live}"
 )
+_PROJECT = (
+    "SELECT '[' || group_concat('[' || json_quote(id) || ',' || etag || ',' || json_object({fields}) || ']')"
+    " || ']' FROM {table} WHERE {partition} AND id IN (SELECT value FROM json_each(?)) AND {live}"
+)
+_CHANGES = (
+    "SELECT etag, CAST(body AS BLOB) FROM {table}"
+    " WHERE etag > ? AND {prefix} AND {live} ORDER BY etag LIMIT ?"
+)
+_COPY = "INSERT INTO {table} ({columns}) SELECT {columns} FROM first_version"
 _PURGE = (
     "DELETE FROM {table} WHERE rowid IN"
     " (SELECT rowid FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
@@ -57,6 +80,9 @@ class DocumentTable:
         columns: The partition's.
         create: Makes the table.
         upsert: Parameters: key, etag, expires_at, body.
+        bulk: By condition (`any`, `absent`, `match`), writes of one partition at once. Parameters: partition,
+            all bodies as one blob, a JSON array of [id, etag, expires_at, first byte (from 1), length,
+            expected etag], and but for `any` the partition and the time once more.
         delete: Parameters: key.
         version: Selects the etag; parameters: key, time.
         read: Selects id, etag and body; parameters: partition, a JSON array of ids, time.
@@ -72,14 +98,37 @@ class DocumentTable:
             "key": ", ".join((*self.columns, "id")),
             "values": ", ".join("?" * (len(self.columns) + 4)),
             "partition": " AND ".join(f"{column} = ?" for column in self.columns),
+            "partition_values": ", ".join("?" * len(self.columns)),
             "live": LIVE,
         }
+        self._names = names = {**names, "overwrite": _OVERWRITE.format_map(names)}
         self.upsert = _UPSERT.format_map(names)
+        self.bulk = {kind: self._bulk(condition) for kind, condition in _CONDITIONS.items()}
         self.delete = _DELETE.format_map(names)
         self.version = _VERSION.format_map(names)
         self.read = _READ.format_map(names)
         self.purge = _PURGE.format_map(names)
         self.create = _TABLE.format_map(names)
+
+    def project(self, fields: Sequence[str]) -> str:
+        """Return the statement that selects, as one JSON array, [id, etag, {field: value}] of many documents.
+
+        Parameters as `read`'s. Fields are names at the top; one that a document lacks is null.
+        """
+        pairs = ", ".join(f"'{name}', body -> '$.{name}'" for name in fields)
+        return _PROJECT.format_map({**self._names, "fields": pairs})
+
+    def changes(self, partition_length: int) -> str:
+        """Return the statement for what was written since an etag, oldest first.
+
+        Parameters: the etag, the partition's first values, the time, how many at most.
+        """
+        prefix = " AND ".join(f"{column} = ?" for column in self.columns[:partition_length]) or "true"
+        return _CHANGES.format_map({**self._names, "prefix": prefix})
+
+    def _bulk(self, condition: str) -> str:
+        stored = _STORED.format_map(self._names)
+        return _BULK.format_map({**self._names, "condition": condition.format(stored=stored)})
 
     def index_name(self, fields: Index, *, wide: bool) -> str:
         """Return the quoted name of the index on `fields`; `wide` for the one without the partition."""
@@ -118,10 +167,11 @@ def key_expression(field: str) -> str:
     )
 
 
-def create_tables(connection: sqlite3.Connection, tables: Iterable[DocumentTable]) -> None:
+def create_tables(connection: sqlite3.Connection, tables: Collection[DocumentTable]) -> None:
     """Make what is missing, and remove or remake the indexes that are no longer declared like that."""
     connection.execute(_SEQUENCE)
     connection.execute(_SEQUENCE_START)
+    _remake_first_tables(connection, tables)
     stored = "SELECT '\"' || name || '\"', sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     existing = dict(connection.execute(stored).fetchall())
     declared: dict[str, str] = {}
@@ -133,6 +183,20 @@ def create_tables(connection: sqlite3.Connection, tables: Iterable[DocumentTable
     for name, sql in declared.items():
         if existing.get(name) != sql:
             connection.execute(sql)
+
+
+def _remake_first_tables(connection: sqlite3.Connection, tables: Iterable[DocumentTable]) -> None:
+    """Bring tables of the first version, which had the etag as a column like any other, up to date."""
+    made = dict(
+        connection.execute("SELECT '\"' || name || '\"', sql FROM sqlite_master WHERE type = 'table'")
+    )
+    for table in tables:
+        if table.name in made and "etag INTEGER PRIMARY KEY" not in made[table.name]:
+            columns = ", ".join(("etag", *table.columns, "id", "expires_at", "body"))
+            connection.execute(f"ALTER TABLE {table.name} RENAME TO first_version")
+            connection.execute(table.create)
+            connection.execute(_COPY.format(table=table.name, columns=columns))
+            connection.execute("DROP TABLE first_version")
 
 
 def take_etags(connection: sqlite3.Connection, count: int) -> int:

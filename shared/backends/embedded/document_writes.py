@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Literal, TypeAlias
+from typing import Literal, NamedTuple
+
+import orjson
 
 from shared.backends.document_rules import check_write, encode, lifetime_seconds
 from shared.backends.embedded.document_tables import DocumentTable, take_etags
 from shared.ports.documents import MAX_DOCUMENT_BYTES, Delete, Partition, Put, Write, WriteResult
 
-Row: TypeAlias = tuple[Any, ...]
-"""The partition's values, id, etag, expires_at and body: the parameters of the upsert."""
+_FEW = 8
+"""So many writes are done one by one: a statement for all of them costs more to put together."""
 
-Prepared: TypeAlias = tuple[Write, Row | None]
-"""A write, and the row to store; None for a Delete and for a document that is too large."""
+
+class _Row(NamedTuple):
+    """A document on its way into a table. `body` is None for a deletion and for one that is too large."""
+
+    write: Write
+    id: str
+    etag: int
+    expires_at: float | None
+    body: bytes | None
+
+    @property
+    def condition(self) -> str:
+        """Which of a table's bulk statements takes it."""
+        if not isinstance(self.write, Put) or self.body is None:
+            return "none"
+        return "match" if self.write.if_match is not None else "absent" if self.write.if_absent else "any"
 
 
 def apply_writes(
@@ -31,69 +47,81 @@ def apply_writes(
         InvalidRequestError: One of them is invalid; none was applied.
     """
     first_etag = take_etags(connection, len(writes))
-    prepared = [
-        (write, _row(table, partition, write, etag, now_seconds))
-        for etag, write in enumerate(writes, first_etag)
-    ]
-    results: list[WriteResult] = []
-    for is_plain, run in groupby(prepared, _is_plain_put):
-        if is_plain:
-            results += _put_all(connection, table, run)
-        else:
-            results += [_apply(connection, table, partition, one, now_seconds) for one in run]
-    return results
+    rows = [_row(table, partition, write, etag, now_seconds) for etag, write in enumerate(writes, first_etag)]
+    done = len(rows) > _FEW and _apply_at_once(connection, table, partition, rows, now_seconds)
+    return done or [_apply(connection, table, partition, row, now_seconds) for row in rows]
 
 
-def _row(
-    table: DocumentTable, partition: Partition, write: Write, etag: int, now_seconds: float
-) -> Row | None:
+def _row(table: DocumentTable, partition: Partition, write: Write, etag: int, now_seconds: float) -> _Row:
     check_write(table.container, partition, write)
     if isinstance(write, Delete):
-        return None
+        return _Row(write, write.id, etag, None, None)
     body = encode(write.body)
     lifetime = lifetime_seconds(table.container, write.body)
-    if len(body) > MAX_DOCUMENT_BYTES:
-        return None
     expires_at = None if lifetime is None else now_seconds + lifetime
-    return (*partition, write.body["id"], etag, expires_at, body.decode())
+    return _Row(write, write.body["id"], etag, expires_at, body if len(body) <= MAX_DOCUMENT_BYTES else None)
 
 
-def _is_plain_put(prepared: Prepared) -> bool:
-    write, row = prepared
-    return row is not None and isinstance(write, Put) and write.if_match is None and not write.if_absent
+def _apply_at_once(
+    connection: sqlite3.Connection,
+    table: DocumentTable,
+    partition: Partition,
+    rows: Sequence[_Row],
+    now_seconds: float,
+) -> list[WriteResult] | None:
+    """Store documents, each once; None, with nothing done, where it is not as simple as that."""
+    ordered = sorted(rows, key=lambda row: row.condition)
+    if ordered[-1].condition == "none" or len({row.id for row in rows}) < len(rows):
+        return None
+    connection.execute("SAVEPOINT bulk")
+    for condition, group in groupby(ordered, lambda row: row.condition):
+        same = list(group)
+        again = () if condition == "any" else (*partition, now_seconds)
+        parameters = (*partition, *_packed(same), *again)
+        if connection.execute(table.bulk[condition], parameters).rowcount < len(same):
+            connection.execute("ROLLBACK TO bulk")
+            return None
+    connection.execute("RELEASE bulk")
+    return [WriteResult(row.id, "written", str(row.etag)) for row in rows]
 
 
-def _put_all(
-    connection: sqlite3.Connection, table: DocumentTable, run: Iterable[Prepared]
-) -> list[WriteResult]:
-    """Store documents without a look at what is there: the way of nearly all of a sync's writes."""
-    rows = [row for _, row in run if row is not None]
-    connection.executemany(table.upsert, rows)
-    return [WriteResult(row[-4], "written", str(row[-3])) for row in rows]
+def _packed(rows: Sequence[_Row]) -> tuple[bytes, str]:
+    """Return rows as a bulk statement takes them: the bodies in one, and what belongs to each."""
+    bodies = [row.body or b"" for row in rows]
+    first, described = 1, []
+    for row, body in zip(rows, bodies, strict=True):
+        described.append((row.id, row.etag, row.expires_at, first, len(body), _expected(row.write)))
+        first += len(body)
+    return b"".join(bodies), orjson.dumps(described).decode()
+
+
+def _expected(write: Write) -> int | None:
+    """Return the etag that a write is conditional on; one that is no number of ours matches nothing."""
+    given = write.if_match or ""
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None  # noqa: PLR2004 - 64 bits
 
 
 def _apply(
     connection: sqlite3.Connection,
     table: DocumentTable,
     partition: Partition,
-    prepared: Prepared,
+    row: _Row,
     now_seconds: float,
 ) -> WriteResult:
-    write, row = prepared
-    document_id = write.id if isinstance(write, Delete) else write.body["id"]
-    key = (*partition, document_id)
+    key = (*partition, row.id)
     found = connection.execute(table.version, (*key, now_seconds)).fetchone()
     stored = None if found is None else str(found[0])
+    write = row.write
     if isinstance(write, Delete):
-        return WriteResult(document_id, _delete(connection, table, key, write, stored))
-    if row is None:
-        return WriteResult(document_id, "too_large")
+        return WriteResult(row.id, _delete(connection, table, key, write, stored))
+    if row.body is None:
+        return WriteResult(row.id, "too_large")
     if write.if_absent and stored is not None:
-        return WriteResult(document_id, "exists")
+        return WriteResult(row.id, "exists")
     if write.if_match is not None and write.if_match != stored:
-        return WriteResult(document_id, "stale")
-    connection.execute(table.upsert, row)
-    return WriteResult(document_id, "written", str(row[-3]))
+        return WriteResult(row.id, "stale")
+    connection.execute(table.upsert, (*key, row.etag, row.expires_at, row.body.decode()))
+    return WriteResult(row.id, "written", str(row.etag))
 
 
 def _delete(

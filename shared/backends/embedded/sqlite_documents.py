@@ -15,7 +15,14 @@ from shared.backends.embedded.document_query import Place, compile_query
 from shared.backends.embedded.document_tables import DocumentTable, create_tables
 from shared.backends.embedded.document_writes import apply_writes
 from shared.backends.embedded.sqlite_connection import SqliteDatabase
-from shared.backends.query_rules import check_query, open_continuation, seal_continuation
+from shared.backends.query_rules import (
+    check_changes,
+    check_query,
+    open_continuation,
+    open_stream_place,
+    seal_continuation,
+    seal_stream_place,
+)
 from shared.domain.containers import CONTAINERS, Container
 from shared.domain.errors import (
     AlreadyExistsError,
@@ -26,6 +33,7 @@ from shared.domain.errors import (
 from shared.ports.clock import Clock
 from shared.ports.documents import (
     MAX_DOCUMENT_BYTES,
+    Changes,
     Delete,
     Document,
     JsonObject,
@@ -79,7 +87,11 @@ class SqliteDocumentStore:
         return (await self.read_many(container, partition, [document_id])).get(document_id)
 
     async def read_many(
-        self, container: str, partition: Partition, document_ids: Sequence[str]
+        self,
+        container: str,
+        partition: Partition,
+        document_ids: Sequence[str],
+        fields: Sequence[str] | None = None,
     ) -> Mapping[str, Document]:
         """Return those of the documents that exist, by id."""
         table = self._table(container)
@@ -87,11 +99,37 @@ class SqliteDocumentStore:
         ids = [document_id for document_id in document_ids if is_identifier(document_id)]
         if not ids:
             return {}
+        parameters = (*partition, orjson.dumps(ids).decode(), self._now_seconds())
 
         def look_up(connection: sqlite3.Connection) -> dict[str, Document]:
-            parameters = (*partition, orjson.dumps(ids).decode(), self._now_seconds())
             rows = connection.execute(table.read, parameters).fetchall()
             return {document_id: _document(etag, body) for document_id, etag, body in rows}
+
+        def project(connection: sqlite3.Connection) -> dict[str, Document]:
+            (rows,) = connection.execute(table.project(fields or ()), parameters).fetchone()
+            return {
+                document_id: Document(body, str(etag))
+                for document_id, etag, body in orjson.loads(rows or "[]")
+            }
+
+        return await self._database.read(look_up if fields is None else project)
+
+    async def changes(
+        self, container: str, partition: Partition, since: str | None = None, limit: int = 50
+    ) -> Changes:
+        """Return documents in the order of their last writes; the etag is that order."""
+        table = self._table(container)
+        check_changes(table.container, partition, limit)
+        place = 0 if since is None else open_stream_place(table.container, partition, since)
+
+        def look_up(connection: sqlite3.Connection) -> Changes:
+            # First: what is written between the two statements comes now, and again.
+            (last,) = connection.execute("SELECT last FROM sequence").fetchone()
+            parameters = (place, *partition, self._now_seconds(), limit)
+            rows = connection.execute(table.changes(len(partition)), parameters).fetchall()
+            reached = rows[-1][0] if len(rows) == limit else last
+            following = seal_stream_place(table.container, partition, reached)
+            return Changes(tuple(_document(etag, body) for etag, body in rows), following)
 
         return await self._database.read(look_up)
 

@@ -26,6 +26,7 @@ from shared.services.credentials import CredentialVault
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
 from shared.services.quarantine import Quarantine
+from shared.services.read_ahead import ReadAhead
 from shared.services.run_records import RunRecords
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
@@ -86,6 +87,7 @@ class SyncWorld:
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,
             requests=self.requests,
+            ahead=ReadAhead(clock, capacity=2),
             limits=limits,
             clock=clock,
         )

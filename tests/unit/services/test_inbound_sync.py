@@ -261,10 +261,10 @@ async def test_a_step_that_was_done_already_only_names_the_next(world: SyncWorld
     for _ in range(3):
         await world.sync.run(step)
     assert len(world.sender.sent) == 1
-    fetched = len(world.adapter.requests)
     await world.work()
     assert (await world.executions.get(TENANT, execution.id)).counts == SyncCounts(read=10, created=10)
-    assert len(world.adapter.requests) == fetched + 3
+    positions = [str(request.position) for request in world.adapter.requests]
+    assert len(positions) == len(set(positions)) == 5
 
 
 async def test_another_source_is_read_from_its_beginning(world: SyncWorld) -> None:

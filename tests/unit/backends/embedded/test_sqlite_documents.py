@@ -87,6 +87,25 @@ async def test_etags_never_come_back(path: Path) -> None:
     assert len(set(etags)) == len(etags) == 21
 
 
+async def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    """Tables that had the etag as a plain column are remade with all their documents, etags and lifetimes."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute('CREATE TABLE "alerts" (p0, id, etag, expires_at, body)')
+        connection.execute('CREATE UNIQUE INDEX "alerts:partition:id" ON "alerts" (p0, id)')
+        body = '{"id": "a", "tenantId": "t", "n": 1}'
+        connection.execute("INSERT INTO alerts VALUES ('t', 'a', 7, NULL, ?)", (body,))
+        connection.execute("CREATE TABLE sequence (last INTEGER NOT NULL)")
+        connection.execute("INSERT INTO sequence VALUES (9)")
+
+    for _ in range(2):
+        async with opened(path) as store:
+            found = await store.get("alerts", ("t",), "a")
+            assert found is not None
+            assert (found.body["n"], found.etag) == (1, "7")
+
+    assert "first_version" not in str(look_inside(path, "SELECT name FROM sqlite_master"))
+
+
 async def test_a_killed_process_loses_nothing_acknowledged(path: Path) -> None:
     """After SIGKILL in the middle of writing, every batch that was answered is there, and whole."""
     child = await asyncio.create_subprocess_exec(
