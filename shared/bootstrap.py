@@ -29,18 +29,22 @@ from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
+from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases, release_abandoned
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.health import Health
+from shared.services.held_deletions import HeldDeletions
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
 from shared.services.quarantine import Quarantine
 from shared.services.read_ahead import ReadAhead
+from shared.services.run_checkpoints import RunCheckpoints
 from shared.services.run_records import RunRecords
+from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.telemetry.logs import configure_logging
@@ -78,6 +82,7 @@ class Runtime:
     shards: ShardRepository
     quarantine: Quarantine
     run_records: RunRecords
+    held_deletions: HeldDeletions
     sync_requests: SyncRequests
     sync_scheduler: SyncScheduler
     inbound_sync: InboundSync
@@ -225,6 +230,7 @@ class _Repositories:
         self.active_runs = ActiveRunRepository(documents, self.executions, clock)
         self.checkpoints = CheckpointRepository(documents, clock)
         self.quarantine = QuarantineRepository(documents)
+        self.seen_marks = SeenMarks(documents, clock)
 
 
 def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> Runtime:
@@ -242,12 +248,14 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
     intake = PageIntake(of.shards, of.quarantine, clock)
     ahead = ReadAhead(clock, _READ_AHEAD_RUNS if backends.is_one_process else 0)
     stack.push_async_callback(ahead.close)
+    checkpoints = RunCheckpoints(of.checkpoints)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
         records=records,
-        checkpoints=of.checkpoints,
+        checkpoints=checkpoints,
         intake=intake,
+        sweeper=Sweeper(of.shards, of.seen_marks, checkpoints, clock),
         adapters=adapters,
         vault=vault,
         leases=leases,
@@ -265,6 +273,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         shards=of.shards,
         quarantine=Quarantine(of.quarantine, integrations, of.shards, intake, leases, _new_id),
         run_records=records,
+        held_deletions=HeldDeletions(of.executions, integrations, checkpoints, requests),
         sync_requests=requests,
         sync_scheduler=SyncScheduler(integrations, of.executions, requests, leases, clock),
         inbound_sync=inbound,

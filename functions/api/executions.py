@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
 from functions._roles import SUPER_OR_TENANT, TENANT
+from functions._started import SyncStarted, started
 from shared.domain.quality import DataQualityMetrics
 from shared.domain.sync import SyncExecution
 
@@ -32,6 +35,12 @@ async def get_quality(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """End a run; what it has stored stays."""
     return Answer(await call.runtime.run_records.cancel(call.tenant_id, call.path["id"]))
+
+
+async def confirm_deletions(call: Call) -> Answer:
+    """Start a run that deletes what this one has held."""
+    confirmed = call.runtime.held_deletions.confirm(call.tenant_id, call.path["id"], call.request_id)
+    return started(await confirmed)
 
 
 ROUTES = (
@@ -71,5 +80,15 @@ ROUTES = (
         cancel,
         TENANT,
         SyncExecution,
+    ),
+    Route(
+        "ConfirmDeletions",
+        "POST",
+        "executions/{id}/confirm-deletions",
+        "Delete what a sync run found gone and held; it is done by a run of its own",
+        confirm_deletions,
+        TENANT,
+        SyncStarted,
+        status=HTTPStatus.ACCEPTED,
     ),
 )

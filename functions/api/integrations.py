@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, create_model
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
 from functions._roles import READERS, SUPER_OR_TENANT, TENANT
+from functions._started import SyncStarted, started
 from shared.domain.integration import Integration, IntegrationSettings
 from shared.domain.model import Id, WireModel
 from shared.domain.sync import SyncMode, Trigger
@@ -44,12 +45,6 @@ class SyncOrder(WireModel):
 
     entity: Id | None = None
     mode: SyncMode = SyncMode.INCREMENTAL
-
-
-class SyncStarted(WireModel):
-    """The run that was started; GET /api/executions/{executionId} shows how it goes."""
-
-    execution_id: str
 
 
 async def list_integrations(call: Call) -> Answer:
@@ -109,8 +104,7 @@ async def start_sync(call: Call) -> Answer:
     execution = await call.runtime.sync_requests.start(
         integration, order.mode, Trigger.MANUAL, call.request_id, order.entity
     )
-    headers = {"Location": f"/api/executions/{execution.id}"}
-    return Answer(SyncStarted(execution_id=execution.id), HTTPStatus.ACCEPTED, headers)
+    return started(execution)
 
 
 async def _set_active(call: Call, *, active: bool) -> Answer:

@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.rest import auth, definition
+from shared.adapters.rest import auth, definition, deletions
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
+from shared.domain.sweeps import Sweep
 from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
 from shared.ports.clock import Clock
 from shared.resilience.retry import Retry, RetryPolicy
@@ -74,6 +75,15 @@ class AdapterRegistry:
             ConfigurationError: The document has problems.
         """
         return tuple(definition.RestDefinition.parse(provider).entities)
+
+    def sweep(self, provider: ProviderDocument, entity: str) -> Sweep:
+        """Return what it takes for a record that a complete reading of an entity misses to count as gone.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        found = definition.RestDefinition.parse(provider).entities.get(entity)
+        return deletions.sweep_of(found.deletions, found.pagination) if found else Sweep.NEVER
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         """Make sure that an integration's settings are what the provider's document asks for.

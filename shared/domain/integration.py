@@ -84,9 +84,14 @@ class EntityMapping(WireModel):
 
 
 class SyncConfig(WireModel):
-    """When an integration syncs by itself. Without an interval it syncs only on request."""
+    """When an integration syncs by itself, and how much it may delete unasked.
+
+    Without an interval it syncs only on request. A sweep that would delete more than `deletion_hold_percent`
+    of an entity's shards at once waits for a tenant admin.
+    """
 
     interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
+    deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
 
 
 class IntegrationSettings(WireModel):

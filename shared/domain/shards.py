@@ -38,6 +38,11 @@ def shard_id_range(integration_id: str) -> tuple[str, str]:
     return f"{integration_id}~", f"{integration_id}\x7f"
 
 
+def entity_id_range(integration_id: str, entity: str) -> tuple[str, str]:
+    """Return the bounds of one entity's shard ids: from the first, up to but without the second."""
+    return f"{integration_id}~{entity}~", f"{integration_id}~{entity}\x7f"
+
+
 def content_hash(data: Mapping[str, Any]) -> str:
     """Return a hash of mapped data that does not depend on the order of its fields (BLAKE2b, 128 bits)."""
     return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

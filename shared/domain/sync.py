@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 from shared.domain.quality import DataQualityMetrics, QualityTally
+from shared.domain.sweeps import HeldSweep, Inventory, SweepProgress
 
 Watermark = str | int
 
@@ -28,7 +29,7 @@ class Trigger(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """A run's life. `partial`: it reached the end, and some records were rejected on the way."""
+    """A run's life. `partial`: it reached the end, and some records were rejected or deletions held."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -62,7 +63,7 @@ class SyncMessage(WireModel):
     """One step of a run. The checkpoint says where to go on; the message only says that somebody should.
 
     Attributes:
-        part: Numbers the steps of a run by the pages stored before it, from 1; 0 asks for whichever is next.
+        part: Numbers the steps of a run by what was saved before it, from 1; 0 asks for whichever is next.
         attempt: How often this step has failed and was tried again.
         wait: How often it had to wait for somebody else; unlike attempts, waits have no limit.
     """
@@ -89,7 +90,8 @@ class RunProgress(WireModel):
             crash is counted once.
         position: Where the next page begins, as the adapter wrote it.
         watermark: Where the next incremental run may begin once this run is done.
-        done: Every page of the entity is stored.
+        sweep: Every page is stored, and what is gone at the source is being removed; None before that.
+        done: Nothing is left to do for the entity.
     """
 
     execution_id: Id
@@ -98,14 +100,21 @@ class RunProgress(WireModel):
     watermark: Watermark | None = None
     counts: SyncCounts = SyncCounts()
     quality: QualityTally = QualityTally()
+    sweep: SweepProgress | None = None
     done: bool = False
+
+    @property
+    def saves(self) -> int:
+        """How often it was saved: once a page, and then as the sweep goes on."""
+        return self.pages + (self.sweep.saves if self.sweep else 0)
 
 
 class Checkpoint(StoredModel):
     """How far one entity of an integration has been synced.
 
     `watermark` is that of the last run that reached its end; `fencing_token` that of the lease under
-    which the checkpoint was last written; `source` a hash of what was read and how it was mapped.
+    which the checkpoint was last written; `source` a hash of what was read and how it was mapped;
+    `inventory` the last complete reading, where the next one needs it; `held` deletions to be confirmed.
     """
 
     tenant_id: Id
@@ -115,10 +124,14 @@ class Checkpoint(StoredModel):
     run: RunProgress | None = None
     fencing_token: int = 0
     source: str | None = None
+    inventory: Inventory | None = None
+    held: HeldSweep | None = None
 
     def reading(self, source: str) -> Self:
         """Return the checkpoint for a source: another server or mapping is read from its beginning."""
-        return self if self.source == source else self.changed(source=source, watermark=None, run=None)
+        if self.source == source:
+            return self
+        return self.changed(source=source, watermark=None, run=None, inventory=None, held=None)
 
     def progress_of(self, execution_id: str) -> RunProgress:
         """Return the progress of a run: what is saved of it, or a fresh start."""
@@ -136,14 +149,18 @@ class ActiveRun(StoredModel):
 
 
 class ExecutionError(WireModel):
-    """Why a run failed: a stable code, and a sentence that says what to do."""
+    """Why a run failed or holds deletions: a stable code, and a sentence that says what to do."""
 
     code: str
     message: str
 
 
 class SyncExecution(StoredModel):
-    """The record of one run. A run that nobody has written to by `expected_by` has lost its message."""
+    """The record of one run. A run that nobody has written to by `expected_by` has lost its message.
+
+    `held_deletions` counts, by entity, what the run found gone and did not delete; `confirms` is set where a
+    run only deletes what that other run has held.
+    """
 
     tenant_id: Id
     integration_id: Id
@@ -154,6 +171,8 @@ class SyncExecution(StoredModel):
     counts: SyncCounts = SyncCounts()
     quality: DataQualityMetrics | None = None
     error: ExecutionError | None = None
+    held_deletions: dict[Id, int] = {}
+    confirms: Id | None = None
     request_id: str
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
+from shared.domain.sweeps import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,13 @@ class AdapterSource(Protocol):
 
     def entities(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the entities that the provider's document describes."""
+        ...
+
+    def sweep(self, provider: ProviderDocument, entity: str) -> Sweep:
+        """Return what it takes for a record that a complete reading of an entity misses to count as gone.
+
+        An entity that the provider's document does not have is never swept.
+        """
         ...
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shared.domain.shards import ORIGIN_FIELDS, shard_id_range
+from shared.domain.shards import ORIGIN_FIELDS, entity_id_range, shard_id_range
 from shared.ports.documents import (
     Changes,
     Document,
@@ -69,6 +69,24 @@ class ShardRepository:
         query = Query((tenant_id, shard_type_id), where, limit=limit, continuation=continuation)
         page = await self._store.query(_CONTAINER, query)
         return Page(tuple(document for document in page.items if _is_live(document)), page.continuation)
+
+    async def of_entity(
+        self,
+        tenant_id: str,
+        shard_type_id: str,
+        integration_id: str,
+        entity: str,
+        after: str | None,
+        limit: int,
+    ) -> Page:
+        """Return a page of an entity's shards of one type in order of their ids, tombstones included.
+
+        It begins behind the id `after`, or with the first shard. The last page has no continuation.
+        """
+        first, end = entity_id_range(integration_id, entity)
+        begin = Where("id", Op.GT, after) if after else Where("id", Op.GE, first)
+        query = Query((tenant_id, shard_type_id), (begin, Where("id", Op.LT, end)), limit=limit)
+        return await self._store.query(_CONTAINER, query)
 
 
 def _is_live(document: Document) -> bool:

@@ -11,22 +11,18 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from shared.domain.errors import (
-    AccessDeniedError,
-    AlreadyExistsError,
     ConfigurationError,
     IntegrationError,
-    LeaseLostError,
     NotFoundError,
     ProviderContractError,
     ResyncRequiredError,
-    StaleWriteError,
     StopError,
     UnavailableError,
 )
-from shared.domain.integration import EntityMapping, Integration, IntegrationStatus
+from shared.domain.integration import Integration, IntegrationStatus
 from shared.domain.mapping import CompiledMapping
 from shared.domain.provider import Provider, ProviderStatus
-from shared.domain.shards import content_hash
+from shared.domain.sweeps import Sweep, SweepProgress
 from shared.domain.sync import (
     Checkpoint,
     RunProgress,
@@ -36,16 +32,18 @@ from shared.domain.sync import (
 )
 from shared.ports.adapter import Adapter, AdapterSource, FetchRequest, SourcePage
 from shared.ports.clock import Clock
-from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
 from shared.services.credentials import CredentialVault
-from shared.services.page_intake import PageContext, PageIntake, StoredPage
+from shared.services.page_intake import PageIntake, StoredPage
 from shared.services.page_reader import read_pages
 from shared.services.read_ahead import ReadAhead
+from shared.services.run_checkpoints import RunCheckpoints, mapping_of
 from shared.services.run_records import RunRecords
+from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
+from shared.services.sync_step import Step
 from shared.telemetry.logs import get_logger, log_context
 
 _log = get_logger("sync")
@@ -66,26 +64,15 @@ class StepLimits:
     timeout_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What the parts of one step share."""
-
-    execution: SyncExecution
-    integration: Integration
-    lease: Lease
-
-    def page(self, mapping: EntityMapping, number: int) -> PageContext:
-        tenant_id, integration_id = self.integration.tenant_id, self.integration.id
-        return PageContext(tenant_id, integration_id, self.execution.id, mapping, number, self.lease)
-
-
 class InboundSync:
     """Runs the steps of inbound syncs.
 
     Args:
-        integrations, providers, checkpoints: Where the documents are.
+        integrations, providers: Where the documents are.
         records: Keeps the record of each run.
+        checkpoints: Keep how far each is.
         intake: Stores pages.
+        sweeper: Removes what a complete reading has not seen.
         adapters: Opens lines to providers.
         vault: Has the credentials for them.
         leases: Keeps two steps of one integration apart.
@@ -101,8 +88,9 @@ class InboundSync:
         integrations: IntegrationRepository,
         providers: ProviderRepository,
         records: RunRecords,
-        checkpoints: CheckpointRepository,
+        checkpoints: RunCheckpoints,
         intake: PageIntake,
+        sweeper: Sweeper,
         adapters: AdapterSource,
         vault: CredentialVault,
         leases: Leases,
@@ -116,6 +104,7 @@ class InboundSync:
         self._records = records
         self._checkpoints = checkpoints
         self._intake = intake
+        self._sweeper = sweeper
         self._adapters = adapters
         self._vault = vault
         self._leases = leases
@@ -163,22 +152,30 @@ class InboundSync:
         execution = await self._records.unfinished(message.tenant_id, message.execution_id)
         if execution is None:
             _log.info("The run has ended already", extra={"metadata": {"executionId": message.execution_id}})
-            return None
+            following = None
+        else:
+            following = await self._step_or_end(message.part, execution, lease)
+        if following is None:
+            await self._sweeper.tidy(message.tenant_id, message.integration_id, message.execution_id)
+        return following
+
+    async def _step_or_end(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         try:
-            return await self._step(message.part, execution, lease)
+            return await self._step(part, execution, lease)
         except StopError as error:
-            await self._records.failed(message.tenant_id, execution.id, error)
+            await self._records.failed(execution.tenant_id, execution.id, error)
             return None
 
     async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         """Do the step of this number, unless it is done already; return the next, or None at the end."""
         await self._records.require_current(execution)
         integration, provider = await self._subject(execution)
-        checkpoints = [await self._checkpoint(integration, entity) for entity in execution.entities]
+        checkpoints = [await self._checkpoints.load(integration, entity) for entity in execution.entities]
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == _next_part(progress):
             execution = await self._records.started(execution)
-            progress = await self._read(_Step(execution, integration, lease), provider, checkpoints)
+            step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
+            progress = await self._go_on(step, provider, checkpoints)
         if not all(entity.done for entity in progress):
             await self._records.advanced(execution, progress)
             return step_message(execution, _next_part(progress))
@@ -200,28 +197,35 @@ class InboundSync:
             raise ConfigurationError(f"The provider {provider.id} is disabled.")
         return integration, provider
 
-    async def _checkpoint(self, integration: Integration, entity: str) -> Checkpoint:
-        checkpoint = await self._checkpoints.load(integration.tenant_id, integration.id, entity)
-        return checkpoint.reading(_source(integration, _mapping(integration, entity)))
-
-    async def _read(
-        self, step: _Step, provider: Provider, checkpoints: list[Checkpoint]
+    async def _go_on(
+        self, step: Step, provider: Provider, checkpoints: list[Checkpoint]
     ) -> list[RunProgress]:
-        """Store pages of the first entity that is not done; return how far each entity of the run is."""
+        """Go on with the first entity that is not done; return how far each entity of the run is."""
         progress = [checkpoint.progress_of(step.execution.id) for checkpoint in checkpoints]
         at_work = next((index for index, entity in enumerate(progress) if not entity.done), None)
         if at_work is None:
             return progress
-        credentials = await self._vault.of(step.integration, provider)
-        adapter = self._adapters.open(provider, step.integration, credentials)
-        progress[at_work] = await self._read_entity(step, adapter, checkpoints[at_work])
+        checkpoint = checkpoints[at_work]
+        sweep = self._adapters.sweep(provider, checkpoint.entity)
+        if step.execution.confirms or progress[at_work].sweep:
+            progress[at_work] = await self._sweeper.go_on(step, checkpoint, sweep)
+        else:
+            progress[at_work] = await self._read(step, provider, checkpoint, sweep)
         return progress
 
-    async def _read_entity(self, step: _Step, adapter: Adapter, checkpoint: Checkpoint) -> RunProgress:
-        mapping = _mapping(step.integration, checkpoint.entity)
+    async def _read(
+        self, step: Step, provider: Provider, checkpoint: Checkpoint, sweep: Sweep
+    ) -> RunProgress:
+        credentials = await self._vault.of(step.integration, provider)
+        adapter = self._adapters.open(provider, step.integration, credentials)
+        return await self._read_entity(step, adapter, checkpoint, sweep)
+
+    async def _read_entity(
+        self, step: Step, adapter: Adapter, checkpoint: Checkpoint, sweep: Sweep
+    ) -> RunProgress:
+        mapping = mapping_of(step.integration, checkpoint.entity)
         compiled = CompiledMapping(mapping)
         progress = checkpoint.progress_of(step.execution.id)
-        deadline = self._clock.monotonic() + self._limits.max_seconds
         request = FetchRequest(
             entity=mapping.entity,
             watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
@@ -229,54 +233,27 @@ class InboundSync:
             page_size=self._limits.max_records,
         )
         reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
+        swept = sweep is not Sweep.NEVER and request.watermark is None
         try:
             async with aclosing(reading) as pages:
                 async for page in pages:
                     context = step.page(mapping, progress.pages)
                     stored = await self._intake.store(context, page.records, compiled)
-                    progress = _advanced(progress, page, stored)
-                    checkpoint = await self._save(checkpoint, progress, step.lease)
-                    if self._clock.monotonic() >= deadline:
+                    if swept:
+                        await self._sweeper.mark(context, page.records)
+                    progress = _advanced(progress, page, stored, swept=swept)
+                    checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
+                    if self._clock.monotonic() >= step.deadline:
                         break
         except ResyncRequiredError as error:
             progress = _from_the_beginning(checkpoint, progress, error)
-            await self._save(checkpoint.changed(watermark=None), progress, step.lease)
+            await self._checkpoints.save(checkpoint, progress, step.lease, watermark=None)
         return progress
-
-    async def _save(self, checkpoint: Checkpoint, progress: RunProgress, lease: Lease) -> Checkpoint:
-        _log.debug("phase checkpoint")
-        lease.check()
-        if checkpoint.fencing_token > lease.fencing_token:
-            raise LeaseLostError("A later holder of the lease has gone on with this run.")
-        watermark = (
-            progress.watermark if progress.done and progress.watermark is not None else checkpoint.watermark
-        )
-        try:
-            return await self._checkpoints.save(
-                checkpoint.changed(run=progress, watermark=watermark, fencing_token=lease.fencing_token)
-            )
-        except (StaleWriteError, AlreadyExistsError):
-            raise LeaseLostError("Another process has gone on with this run.") from None
-
-
-def _mapping(integration: Integration, entity: str) -> EntityMapping:
-    mapping = integration.mapping_of(entity)
-    if mapping is None:
-        raise ConfigurationError(f"The entity {entity} is no longer mapped; start a new sync.")
-    allowed = integration.allowed_shard_types
-    if allowed is not None and mapping.shard_type_id not in allowed:
-        raise AccessDeniedError(f"The integration may not write shards of type {mapping.shard_type_id}.")
-    return mapping
-
-
-def _source(integration: Integration, mapping: EntityMapping) -> str:
-    """Return a hash of where records come from and what they become: a watermark is only good for that."""
-    return content_hash({"settings": integration.settings, "mapping": mapping.model_dump(mode="json")})
 
 
 def _next_part(progress: list[RunProgress]) -> int:
-    """Number a step by the pages stored before it: a step that is done twice is found to be done."""
-    return 1 + sum(entity.pages for entity in progress)
+    """Number a step by what was saved before it: a step that is done twice is found to be done."""
+    return 1 + sum(entity.saves for entity in progress)
 
 
 def _from_the_beginning(
@@ -288,7 +265,8 @@ def _from_the_beginning(
     return progress.model_copy(update={"pages": progress.pages + 1, "position": None, "watermark": None})
 
 
-def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage) -> RunProgress:
+def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage, *, swept: bool) -> RunProgress:
+    last = page.next_position is None
     return RunProgress(
         execution_id=progress.execution_id,
         pages=progress.pages + 1,
@@ -296,5 +274,6 @@ def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage) -> Ru
         watermark=page.watermark if page.watermark is not None else progress.watermark,
         counts=progress.counts + stored.counts,
         quality=progress.quality + stored.quality,
-        done=page.next_position is None,
+        sweep=SweepProgress() if last and swept else None,
+        done=last and not swept,
     )

@@ -78,7 +78,7 @@ class RunRecords:
 
     async def advanced(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> SyncExecution:
         """Note how far a run is."""
-        return await self._written(execution.changed(**_results(progress)))
+        return await self._written(execution.changed(**_results(execution, progress)))
 
     async def postponed(self, tenant_id: str, execution_id: str, seconds: float) -> None:
         """Note that the next step of a run comes in so many seconds, so that nobody takes it for lost."""
@@ -88,10 +88,10 @@ class RunRecords:
 
     async def completed(self, execution: SyncExecution, progress: Sequence[RunProgress]) -> None:
         """End a run that has reached the end of everything it had to read."""
-        ended = execution.changed(**_results(progress))
-        counts = ended.counts
-        status = ExecutionStatus.PARTIAL if counts.rejected else ExecutionStatus.SUCCEEDED
-        await self._end(ended.changed(status=status))
+        ended = execution.changed(**_results(execution, progress))
+        counts, held = ended.counts, ended.held_deletions
+        status = ExecutionStatus.PARTIAL if counts.rejected or held else ExecutionStatus.SUCCEEDED
+        await self._end(ended.changed(status=status, error=_held_reason(ended) if held else None))
         _log.info(
             "A sync run has ended", extra={"metadata": {"executionId": execution.id, **counts.model_dump()}}
         )
@@ -111,7 +111,9 @@ class RunRecords:
             for entity in execution.entities
         ]
         reason = ExecutionError(code=error.code, message=str(error))
-        await self._end(execution.changed(status=ExecutionStatus.FAILED, error=reason, **_results(stored)))
+        await self._end(
+            execution.changed(status=ExecutionStatus.FAILED, error=reason, **_results(execution, stored))
+        )
 
     async def cancel(self, tenant_id: str, execution_id: str) -> SyncExecution:
         """End a run at once. A step that is under way finds that out when it next writes the run's record.
@@ -193,8 +195,24 @@ async def _insisting(attempt: Callable[[], Awaitable[T]]) -> T:
     raise UnavailableError("Others are writing the same document; try again.")
 
 
-def _results(progress: Sequence[RunProgress]) -> dict[str, object]:
+def _held_reason(execution: SyncExecution) -> ExecutionError:
+    of_entities = ", ".join(f"{count} of {entity}" for entity, count in execution.held_deletions.items())
+    cure = f"POST /api/executions/{execution.id}/confirm-deletions to delete them"
+    message = f"More is gone at the source than may be deleted unasked: {of_entities}. {cure}."
+    return ExecutionError(code="deletions_held", message=message)
+
+
+def _results(execution: SyncExecution, progress: Sequence[RunProgress]) -> dict[str, object]:
     """Return what a run's record says of all its entities together."""
     counts = sum((entity.counts for entity in progress), SyncCounts())
     quality = sum((entity.quality for entity in progress), QualityTally())
-    return {"counts": counts, "quality": quality.metrics() if counts.read else None}
+    held = {
+        name: entity.sweep.gone
+        for name, entity in zip(execution.entities, progress, strict=False)
+        if entity.sweep and entity.sweep.held
+    }
+    return {
+        "counts": counts,
+        "quality": quality.metrics() if counts.read else None,
+        "held_deletions": held,
+    }

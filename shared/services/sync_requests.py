@@ -60,14 +60,28 @@ class SyncRequests:
             InvalidRequestError: `entity` is not mapped.
         """
         entities = _entities(integration, entity)
+        return await self._begin(
+            integration, self._new_execution(integration, mode, trigger, request_id, entities)
+        )
+
+    async def start_confirmed(
+        self, integration: Integration, held: SyncExecution, entities: tuple[str, ...], request_id: str
+    ) -> SyncExecution:
+        """Record a run that deletes what another has held, and enqueue its first step.
+
+        Raises:
+            InvalidStateError: The integration is not active, or has a run that has not ended.
+        """
+        execution = self._new_execution(integration, SyncMode.FULL, Trigger.MANUAL, request_id, entities)
+        return await self._begin(integration, execution.changed(confirms=held.id))
+
+    async def _begin(self, integration: Integration, new: SyncExecution) -> SyncExecution:
         if integration.status is not IntegrationStatus.ACTIVE:
             raise InvalidStateError(
                 f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
             )
         await self._active_runs.require_none(integration.tenant_id, integration.id)
-        execution = await self._executions.create(
-            self._new_execution(integration, mode, trigger, request_id, entities)
-        )
+        execution = await self._executions.create(new)
         try:
             await self._active_runs.claim(execution)
         except InvalidStateError:

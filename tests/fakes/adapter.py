@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
+from shared.domain.sweeps import Sweep
 from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials, FetchRequest, SourcePage, SourceRecord
 
 
@@ -46,6 +47,7 @@ class FakeAdapterSource:
     def __init__(self, adapter: FakeAdapter) -> None:
         self.adapter = adapter
         self.problems: list[Problem] = []
+        self.swept = Sweep.NEVER
 
     def open(
         self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
@@ -60,6 +62,9 @@ class FakeAdapterSource:
 
     def entities(self, provider: ProviderDocument) -> Sequence[str]:
         return ("thing", "other")
+
+    def sweep(self, provider: ProviderDocument, entity: str) -> Sweep:
+        return self.swept
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         if missing := [

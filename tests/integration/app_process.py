@@ -55,7 +55,7 @@ class AppProcess:
         with (self._folder / "app.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
         if not self._token:
-            self._token = self._issue_token()
+            self._token = self._issue_token("--role", "tenant_admin", "--tenant", "acme")
         async with asyncio.timeout(START_TIMEOUT_SECONDS):
             while not await self._is_ready():
                 assert not self.is_dead or death, self.log
@@ -87,9 +87,13 @@ class AppProcess:
         shutil.rmtree(self._folder / "data", ignore_errors=True)
         self._token = ""
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the API as the tenant's administrator, and return the answer's body."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+    async def add_provider(self, document: dict[str, Any]) -> None:
+        """Add a provider to the catalogue, as a super admin."""
+        await self.call("POST", "providers", document, self._issue_token("--role", "super_admin"))
+
+    async def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        """Call the API, as the tenant's administrator or with another's token; return the answer's body."""
+        headers = {"Authorization": f"Bearer {token or self._token}"}
         url = f"http://127.0.0.1:{self._port}/api/{path}"
         timeout = aiohttp.ClientTimeout(total=60)
         async with self._session.request(method, url, json=body, headers=headers, timeout=timeout) as answer:
@@ -124,9 +128,8 @@ class AppProcess:
         except aiohttp.ClientError:
             return False
 
-    def _issue_token(self) -> str:
-        command = [sys.executable, "-m", "ops", "token", "--role", "tenant_admin", "--tenant", "acme"]
-        command += ["--user", "ada"]
+    def _issue_token(self, *options: str) -> str:
+        command = [sys.executable, "-m", "ops", "token", "--user", "ada", *options]
         result = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=True, timeout=60
         )

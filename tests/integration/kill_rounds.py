@@ -2,6 +2,7 @@
 
     python -m tests.integration.kill_rounds --rows 28000 --rounds 50 --seed 1
 
+With `--swept` the server is asked in a way that shows no tombstones, so that deletions have to be found out.
 Every fifth round starts with an empty data folder, so that first loads are killed too. What a round does is
 decided by its seed alone.
 """
@@ -18,13 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
+from shared.adapters.catalog import catalog
 from tests.integration.app_process import AppProcess
 from tests.integration.kinto_server import KintoCollection, KintoServer, kinto_executable
 
 PHASES = ("fetch", "map", "write", "checkpoint", "complete")
+SWEPT_PHASES = (*PHASES, "sweep")
+"""Where the provider tells of deletions by silence only."""
+
 ROUNDS_PER_FOLDER = 5
 MAX_DELAY_SECONDS = 0.02
+CATALOG = Path(catalog.__file__).parent
 MAPPING = {
     "entity": "record",
     "shardTypeId": "row",
@@ -69,13 +76,21 @@ class KillRounds:
     """Plays rounds against one server."""
 
     def __init__(
-        self, server_url: str, rows: KintoCollection, app: AppProcess, seed: int, environment: str
+        self,
+        server_url: str,
+        rows: KintoCollection,
+        app: AppProcess,
+        seed: int,
+        environment: str,
+        *,
+        swept: bool,
     ) -> None:
         self._server_url = server_url
         self._rows = rows
         self._app = app
         self._random = random.Random(seed)
         self._environment = environment
+        self._provider = _silent_kinto() if swept else None
         self._integration_id = ""
 
     async def load(self, count: int) -> None:
@@ -109,8 +124,10 @@ class KillRounds:
         self._app.kill()
         self._app.forget()
         await self._app.start()
+        if self._provider:
+            await self._app.add_provider(self._provider)
         new = {
-            "providerId": "kinto",
+            "providerId": self._provider["id"] if self._provider else "kinto",
             "name": "Rows",
             "settings": {"serverUrl": self._server_url, "bucket": "b", "collection": "rows"},
             "entityMappings": [MAPPING],
@@ -143,6 +160,7 @@ class KillRounds:
             "checkpoint": rows // per_page,
             "map": rows // RECORDS_PER_BATCH,
             "write": changes.total // RECORDS_PER_BATCH,
+            "sweep": 2 * rows // RECORDS_PER_BATCH if changes.deleted else rows // RECORDS_PER_BATCH,
             "complete": 1,
         }
         return self._random.randint(1, max(1, entries[phase]))
@@ -173,11 +191,23 @@ class KillRounds:
         return {key: {name: row[name] for name in fields} for key, row in rows.items()}
 
 
+def _silent_kinto() -> dict[str, Any]:
+    """Return Kinto as a provider that lists what there is, and never what is gone."""
+    document: dict[str, Any] = yaml.safe_load(CATALOG.joinpath("kinto.yaml").read_bytes())
+    document["id"] = "silent-kinto"
+    record = document["rest"]["entities"]["record"]
+    del record["increment"], record["deleted"]
+    record["deletions"] = {"sweep": True}
+    return document
+
+
 def _row(number: int, version: int) -> dict[str, Any]:
     return {"id": f"row-{number:06d}", "name": f"Row {number}", "number": number, "version": version}
 
 
-async def play_rounds(folder: Path, rows: int, phases: list[str], seed: int, environment: str) -> list[Round]:
+async def play_rounds(
+    folder: Path, rows: int, phases: list[str], seed: int, environment: str, *, swept: bool = False
+) -> list[Round]:
     """Play one round for each phase named, and return what each did."""
     server = KintoServer(kinto_executable(), folder)
     server.start()
@@ -188,7 +218,8 @@ async def play_rounds(folder: Path, rows: int, phases: list[str], seed: int, env
     ):
         app = AppProcess(folder, session, environment)
         try:
-            rounds = KillRounds(server.url, KintoCollection(kinto, "b", "rows"), app, seed, environment)
+            collection = KintoCollection(kinto, "b", "rows")
+            rounds = KillRounds(server.url, collection, app, seed, environment, swept=swept)
             await rounds.load(rows)
             for number, phase in enumerate(phases):
                 results.append(await rounds.play(phase, afresh=number % ROUNDS_PER_FOLDER == 0))
@@ -207,18 +238,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--environment", choices=sorted(RECORDS_PER_PAGE), default="production")
+    parser.add_argument("--swept", action="store_true")
     options = parser.parse_args()
+    all_phases = SWEPT_PHASES if options.swept else PHASES
     # Another phase comes first in every fifth round, so that each is killed in first loads as well.
     order = random.Random(options.seed)
-    phases = [phase for _ in range(-(-options.rounds // 5)) for phase in order.sample(PHASES, k=len(PHASES))]
+    phases = [
+        phase
+        for _ in range(-(-options.rounds // len(all_phases)))
+        for phase in order.sample(all_phases, k=len(all_phases))
+    ]
     folder = Path(tempfile.mkdtemp(prefix="kill-rounds-"))
     try:
         results = asyncio.run(
-            play_rounds(folder, options.rows, phases[: options.rounds], options.seed, options.environment)
+            play_rounds(
+                folder,
+                options.rows,
+                phases[: options.rounds],
+                options.seed,
+                options.environment,
+                swept=options.swept,
+            )
         )
     finally:
         shutil.rmtree(folder)
-    for phase in PHASES:
+    for phase in all_phases:
         mine = [result for result in results if result.phase == phase]
         died = sum(result.died for result in mine)
         equal = sum(result.equal for result in mine)

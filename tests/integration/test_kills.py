@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.integration.kill_rounds import PHASES, play_rounds
+from tests.integration.kill_rounds import PHASES, SWEPT_PHASES, play_rounds
 
 
 async def test_a_sync_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
@@ -16,3 +16,12 @@ async def test_a_sync_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path) 
     assert [result for result in results if not (result.equal and result.counted)] == []
     assert {result.status for result in results} == {"succeeded"}
     assert sum(result.died for result in results) >= len(PHASES)
+
+
+async def test_a_sweep_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """The same of a provider that never says what is gone: all that is, and nothing else, is deleted."""
+    phases = [*random.Random(8).sample(SWEPT_PHASES, k=len(SWEPT_PHASES)), "sweep", "sweep"]
+    results = await play_rounds(tmp_path, 1000, phases, 8, "development", swept=True)
+    assert [result for result in results if not (result.equal and result.counted)] == []
+    assert {result.status for result in results} == {"succeeded"}
+    assert sum(result.died for result in results) >= len(SWEPT_PHASES)

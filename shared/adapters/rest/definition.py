@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from shared.adapters.rest.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
+from shared.adapters.rest.deletions import Deletions
 from shared.adapters.rest.errors import ErrorRule
 from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.notation import (
@@ -85,6 +86,7 @@ class EntityDefinition(WireModel):
         id: The record's field with its id, text or whole number.
         modified: The record's field with its time or number of change.
         deleted: The record's boolean field that is true in a tombstone.
+        deletions: How else it is found out that records are gone.
         page: Without it, the API decides how many records a page has.
         changes: What incremental runs ask instead of `list` and `records`.
     """
@@ -94,6 +96,7 @@ class EntityDefinition(WireModel):
     id: BodyPath
     modified: BodyPath | None = None
     deleted: BodyPath | None = None
+    deletions: Deletions | None = None
     page: PageSize | None = None
     pagination: Pagination = NoPagination()
     increment: Increment | None = None
@@ -249,6 +252,7 @@ _MODELS: tuple[type[WireModel], ...] = (
     OffsetPagination,
     EndConditions,
     Increment,
+    Deletions,
     Timeouts,
     ErrorRule,
     ApiKeyAuth,

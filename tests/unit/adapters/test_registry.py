@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,11 @@ from shared.adapters.registry import AdapterRegistry
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
+from shared.domain.sweeps import Sweep
 from shared.ports.adapter import AdapterSource
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.provider_server import DOCUMENT, things_document
+from tests.unit.adapters.rest.changed_documents import in_entity_parts
 
 BROKEN = ProviderDocument.model_validate({**DOCUMENT, "rest": {"baseUrl": "https://a.example"}})
 
@@ -34,6 +37,27 @@ def test_entities_are_those_of_the_document(registry: AdapterSource) -> None:
     assert registry.entities(things_document()) == ("thing",)
     with pytest.raises(ConfigurationError, match=r"rest\.entities: is missing"):
         registry.entities(BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("deletions", "pagination", "expected"),
+    [
+        (None, {"kind": "none"}, Sweep.NEVER),
+        ({"sweep": False}, {"kind": "none"}, Sweep.NEVER),
+        ({"sweep": True}, {"kind": "none"}, Sweep.ONCE),
+        ({"sweep": True}, {"kind": "nextUrl", "header": "Link"}, Sweep.ONCE),
+        ({"sweep": True}, {"kind": "cursor", "header": "X-Next", "parameter": "after"}, Sweep.ONCE),
+        ({"sweep": True}, {"kind": "pageNumber", "parameter": "p"}, Sweep.TWICE),
+        ({"sweep": True}, {"kind": "offset", "parameter": "skip"}, Sweep.TWICE),
+    ],
+)
+def test_shifting_pages_are_swept_by_two_readings(
+    registry: AdapterSource, deletions: dict[str, Any] | None, pagination: dict[str, Any], expected: Sweep
+) -> None:
+    """Where counted pages can hide a record, one reading is not enough; nothing is swept unasked."""
+    document = in_entity_parts(deletions=deletions, pagination=pagination)
+    assert registry.sweep(document, "thing") is expected
+    assert registry.sweep(document, "stranger") is Sweep.NEVER
 
 
 def test_settings_are_checked_against_the_document(registry: AdapterSource) -> None:

@@ -57,12 +57,17 @@ def files_with(folder: Path, text: str) -> list[str]:
     return [file.name for file in files if text.encode() in file.read_bytes()]
 
 
-async def synced(app: LiveApp, path: str) -> dict[str, Any]:
+async def synced(app: LiveApp, path: str, order: dict[str, str] | None = None) -> dict[str, Any]:
     """Start a run and return its record once it has ended."""
-    started = await app.admin.call("POST", f"{path}/sync")
+    started = await app.admin.call("POST", f"{path}/sync", order or {})
+    return await ended(app, started.body["executionId"])
+
+
+async def ended(app: LiveApp, execution_id: str) -> dict[str, Any]:
+    """Return the record of a run once it has ended."""
     async with asyncio.timeout(30):
         while True:
-            execution = await app.admin.call("GET", f"executions/{started.body['executionId']}")
+            execution = await app.admin.call("GET", f"executions/{execution_id}")
             if execution.body["status"] not in {"queued", "running"}:
                 body: dict[str, Any] = execution.body
                 return body

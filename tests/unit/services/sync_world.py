@@ -20,14 +20,18 @@ from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
+from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
 from shared.services.credentials import CredentialVault
+from shared.services.held_deletions import HeldDeletions
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
 from shared.services.quarantine import Quarantine
 from shared.services.read_ahead import ReadAhead
+from shared.services.run_checkpoints import RunCheckpoints
 from shared.services.run_records import RunRecords
+from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from tests.fakes.adapter import FakeAdapter, FakeAdapterSource
@@ -60,7 +64,7 @@ class SyncWorld:
         self.clock = clock
         self.sender = FakeSender()
         self.adapter = adapter or FakeAdapter([])
-        adapters = FakeAdapterSource(self.adapter)
+        self.adapters = adapters = FakeAdapterSource(self.adapter)
         self.integrations = IntegrationRepository(store)
         self.executions = ExecutionRepository(store)
         self.leases = Leases(store, clock, "this process")
@@ -74,6 +78,10 @@ class SyncWorld:
         self.records = RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock)
         shards, entries = ShardRepository(store), QuarantineRepository(store)
         intake = PageIntake(shards, entries, clock)
+        run_checkpoints = RunCheckpoints(checkpoints)
+        self.held_deletions = HeldDeletions(
+            self.executions, self.integrations, run_checkpoints, self.requests
+        )
         self.quarantine = Quarantine(
             entries, self.integrations, shards, intake, self.leases, lambda: f"replay{next(ids)}"
         )
@@ -81,8 +89,9 @@ class SyncWorld:
             integrations=self.integrations,
             providers=self.providers,
             records=self.records,
-            checkpoints=checkpoints,
+            checkpoints=run_checkpoints,
             intake=intake,
+            sweeper=Sweeper(shards, SeenMarks(store, clock), run_checkpoints, clock, batches_per_save=1),
             adapters=adapters,
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,

@@ -199,6 +199,14 @@ BROKEN = {
             )
         ],
     ),
+    "unknown way of deletion": (
+        in_entity("deletions", {"sweeps": True}),
+        [Problem(f"{ENTITY}.deletions.sweeps", "is not a key here; did you mean `sweep`?")],
+    ),
+    "sweep that is no boolean": (
+        in_entity("deletions", {"sweep": "often"}),
+        [Problem(f"{ENTITY}.deletions.sweep", "must be true or false")],
+    ),
     "unknown action": (
         changed("rest/errors", [{"status": 403, "action": "panic"}]),
         [

@@ -1,0 +1,52 @@
+"""Held deletions: a sweep that found too much gone waits for a tenant admin's word."""
+
+from __future__ import annotations
+
+from shared.domain.errors import InvalidStateError
+from shared.domain.integration import Integration
+from shared.domain.sync import SyncExecution
+from shared.repositories.executions import ExecutionRepository
+from shared.repositories.integrations import IntegrationRepository
+from shared.services.run_checkpoints import RunCheckpoints
+from shared.services.sync_requests import SyncRequests
+
+
+class HeldDeletions:
+    """Lets held deletions happen, as a run of their own."""
+
+    def __init__(
+        self,
+        executions: ExecutionRepository,
+        integrations: IntegrationRepository,
+        checkpoints: RunCheckpoints,
+        requests: SyncRequests,
+    ) -> None:
+        self._executions = executions
+        self._integrations = integrations
+        self._checkpoints = checkpoints
+        self._requests = requests
+
+    async def confirm(self, tenant_id: str, execution_id: str, request_id: str) -> SyncExecution:
+        """Start a run that deletes what a run has held, but for what was written since; return its record.
+
+        Raises:
+            NotFoundError: The tenant has no such run, or its integration is gone.
+            InvalidStateError: It holds nothing: it never did, it was confirmed, or a later complete reading
+                has judged anew. Or the integration is not active, or has a run that has not ended.
+        """
+        execution = await self._executions.get(tenant_id, execution_id)
+        integration = await self._integrations.get(tenant_id, execution.integration_id)
+        entities = tuple(
+            [entity for entity in execution.entities if await self._holds(integration, entity, execution.id)]
+        )
+        if not entities:
+            raise InvalidStateError(
+                "The run holds no deletions: there were none, they are done, or a later run has judged anew."
+            )
+        return await self._requests.start_confirmed(integration, execution, entities, request_id)
+
+    async def _holds(self, integration: Integration, entity: str, execution_id: str) -> bool:
+        if integration.mapping_of(entity) is None:
+            return False
+        held = (await self._checkpoints.load(integration, entity)).held
+        return held is not None and held.execution_id == execution_id
