@@ -32,6 +32,7 @@ from shared.domain.errors import (
     MalformedRequestError,
     NotFoundError,
     Problem,
+    RecordConflictError,
     RecordRejectedError,
     RetryableError,
     StaleWriteError,
@@ -39,6 +40,7 @@ from shared.domain.errors import (
     ThrottledError,
     TokenMissingError,
     UnauthenticatedError,
+    UncertainOutcomeError,
     UndeclaredQueryError,
 )
 from shared.domain.model import WireModel
@@ -62,6 +64,8 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (UndeclaredQueryError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (DocumentTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (RecordRejectedError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RecordConflictError, HTTPStatus.CONFLICT),
+    (UncertainOutcomeError, HTTPStatus.BAD_GATEWAY),
     (ThrottledError, HTTPStatus.TOO_MANY_REQUESTS),
     (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StopError, HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -12,11 +12,13 @@ from enum import Enum
 from shared.domain.errors import (
     IntegrationError,
     LeaseHeldError,
+    RecordConflictError,
     RecordRejectedError,
     RequestError,
     RetryableError,
     StaleWriteError,
     StopError,
+    UncertainOutcomeError,
     UnreadableMessageError,
 )
 from shared.domain.sync import SyncMessage
@@ -45,6 +47,8 @@ OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
     (LeaseHeldError, Outcome.WAIT),
     (RetryableError, Outcome.RESCHEDULE),
     (StaleWriteError, Outcome.RESCHEDULE),
+    (RecordConflictError, Outcome.RESCHEDULE),
+    (UncertainOutcomeError, Outcome.RESCHEDULE),
     (UnreadableMessageError, Outcome.ABANDON),
     (StopError, Outcome.GIVE_UP),
     (RecordRejectedError, Outcome.GIVE_UP),

@@ -29,11 +29,12 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 CONNECTION_LIMIT = 100
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 MAX_REDIRECTS = 3
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 _VISIBLE = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"Accept": "application/json", "User-Agent": "castiel-integrations/1"}
-_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ class HttpRequest:
         url: Absolute and already percent-encoded; it goes out as it is.
         headers: Besides the client's own.
         timeout_seconds: For the whole exchange, from the connection to the body's last byte.
-        body: JSON to send.
+        body: What to send.
+        content_type: Of the body.
         secrets: What no message about the answer may repeat.
+        shown_path: What messages tell in place of the path, where that may hold a record's value.
     """
 
     method: str
@@ -54,12 +57,14 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = API_CALL_TIMEOUT_SECONDS
     body: bytes | None = field(default=None, repr=False)
+    content_type: str = JSON_TYPE
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    shown_path: str | None = None
 
     @property
     def place(self) -> str:
         """Method, host and path: what error messages may tell."""
-        return f"{self.method} {_place(self.url)}"
+        return f"{self.method} {_place(self.url, self.shown_path)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +239,15 @@ def _require_url(text: str) -> URL:
     return url
 
 
-def _place(text: str) -> str:
+def _place(text: str, shown_path: str | None) -> str:
     url = _require_url(text)
-    return f"{url.raw_authority.rpartition('@')[2]}{url.raw_path}"
+    return f"{url.raw_authority.rpartition('@')[2]}{shown_path or url.raw_path}"
 
 
 def _headers(request: HttpRequest) -> Mapping[str, str]:
-    return request.headers if request.body is None else {**request.headers, **_JSON}
+    if request.body is None:
+        return request.headers
+    return {**request.headers, "Content-Type": request.content_type}
 
 
 def _is_redirect(response: HttpResponse) -> bool:

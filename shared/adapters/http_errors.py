@@ -21,6 +21,7 @@ from shared.domain.errors import (
     RetryableError,
     ThrottledError,
     UnavailableError,
+    UnreachableError,
 )
 
 LONGEST_PAUSE_SECONDS = 86_400.0
@@ -41,6 +42,7 @@ class Verdict:
 
 
 _NO_ANSWER = Verdict(UnavailableError, "could not be reached or broke off the connection")
+_NOT_REACHED = Verdict(UnreachableError, "could not be reached")
 _TIMEOUT = Verdict(UnavailableError, "gave no answer in time")
 _BROKEN = Verdict(UnavailableError, "sent a broken HTTP answer")
 _BAD_URL = Verdict(ConfigurationError, "is not an http or https URL; check the integration's settings")
@@ -77,7 +79,9 @@ VERDICTS: dict[int | type[BaseException], Verdict] = {
         "is not a public address; providers inside private networks need the embedded mode",
     ),
     aiohttp.ClientConnectionError: _NO_ANSWER,
+    aiohttp.ClientConnectorError: _NOT_REACHED,
     aiohttp.ClientConnectorCertificateError: _UNTRUSTED,
+    aiohttp.ConnectionTimeoutError: _NOT_REACHED,
     aiohttp.ServerFingerprintMismatch: _UNTRUSTED,
     aiohttp.ServerTimeoutError: _TIMEOUT,
     aiohttp.ClientPayloadError: _BROKEN,

@@ -4,6 +4,7 @@
     ├── RetryableError            try again after `retry_after_seconds`
     │   ├── ThrottledError            the other side asked for a pause
     │   ├── UnavailableError          no answer, a broken one, or a server error
+    │   │   └── UnreachableError          no connection, so nothing was sent
     │   ├── LeaseHeldError            somebody else works on the same thing
     │   └── LeaseLostError            somebody else took over what we held
     ├── StopError                 stop, and tell somebody; repeating changes nothing
@@ -14,6 +15,9 @@
     │   └── UnreadableMessageError    a queue message that no version of this app wrote
     ├── RecordRejectedError       put this record aside and go on with the next
     │   └── DocumentTooLargeError     more than a document may hold
+    ├── RecordConflictError       the provider's record changed: read it again and decide anew
+    │   └── RecordMissingError        it is not there (any more)
+    ├── UncertainOutcomeError     it may have been done: look it up before trying again
     └── RequestError              the caller's request is wrong
         ├── InvalidRequestError       inconsistent; `problems` names the fields
         │   ├── MalformedRequestError     not even JSON, or a header that can't be read
@@ -67,6 +71,10 @@ class UnavailableError(RetryableError):
     """No answer in time, a broken connection, or the other side's own failure (HTTP 5xx)."""
 
     code = "unavailable"
+
+
+class UnreachableError(UnavailableError):
+    """No connection came about, so nothing was sent: even what may happen only once can be tried again."""
 
 
 class LeaseHeldError(RetryableError):
@@ -169,6 +177,24 @@ class DocumentTooLargeError(RecordRejectedError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="document_too_large")
+
+
+class RecordConflictError(IntegrationError):
+    """The provider's record is not what the caller knows: read it again and decide anew."""
+
+    code = "record_conflict"
+
+
+class RecordMissingError(RecordConflictError):
+    """The provider does not have the record (any more)."""
+
+    code = "record_missing"
+
+
+class UncertainOutcomeError(IntegrationError):
+    """A request that may happen only once may have been carried out: look it up before trying again."""
+
+    code = "uncertain_outcome"
 
 
 @dataclass(frozen=True, slots=True)

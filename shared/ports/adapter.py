@@ -1,10 +1,10 @@
-"""Providers as the sync sees them: pages of records in, whatever the wire looks like."""
+"""Providers as the sync sees them: records in and out, whatever the wire looks like."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
@@ -23,14 +23,23 @@ NO_CREDENTIALS = Credentials()
 """For providers that ask for none."""
 
 
+Operation = Literal["get", "create", "update", "delete", "search"]
+"""What a provider's document may declare for an entity, besides its list."""
+
+
 @dataclass(slots=True)
 class SourceRecord:
-    """One record as the provider sent it. For a deleted one, `data` may hold no more than its id."""
+    """One record as the provider sent it. For a deleted one, `data` may hold no more than its id.
+
+    Attributes:
+        version: What a conditional write sends back; None where the provider tells none.
+    """
 
     external_id: str
     data: Mapping[str, Any]
     modified_at: str | int | None = None
     deleted: bool = False
+    version: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +76,91 @@ class SourcePage:
 
 
 class Adapter(Protocol):
-    """One integration's open line to its provider."""
+    """One integration's open line to its provider.
+
+    Every call raises, besides what it names:
+        ThrottledError, UnavailableError: Ask again later.
+        CredentialsRejectedError, AccessDeniedError: The provider refuses.
+        ProviderContractError: The answer is not what the provider's document says.
+        ConfigurationError: The provider's document and the integration's settings don't fit, or the entity
+            has no such request.
+        StopError: The provider says that it will fail again.
+        InvalidRequestError: An id, a text or a number of the caller's that can't be sent.
+    """
+
+    def operations(self, entity: str) -> frozenset[Operation]:
+        """Return which requests an entity has, besides its list. Raises ConfigurationError only."""
+        ...
+
+    async def get(self, entity: str, external_id: str) -> SourceRecord | None:
+        """Return a record; None where the provider has it not (any more)."""
+        ...
+
+    async def create(self, entity: str, fields: Mapping[str, Any], idempotency_key: str) -> SourceRecord:
+        """Make a record, and return it with its id.
+
+        Args:
+            entity: Name of the entity in the provider's document.
+            fields: The record as the provider's API writes it.
+            idempotency_key: The same for every attempt at the same record, 1 to 255 visible characters. Not
+                every provider looks at it.
+
+        Raises:
+            UncertainOutcomeError: It may have been made: look it up before trying again.
+            RecordConflictError: The provider has it already.
+            RecordRejectedError: The provider does not take this record (`provider_rejected`), or it can't be
+                written as the document says.
+        """
+        ...
+
+    async def update(
+        self, entity: str, external_id: str, fields: Mapping[str, Any], version: str | int | None
+    ) -> SourceRecord:
+        """Write fields of a record, and return it as answered: perhaps without data, or without version.
+
+        Args:
+            entity: Name of the entity in the provider's document.
+            external_id: The record's.
+            fields: What to write.
+            version: The one that the caller knows; None writes over any version.
+
+        Raises:
+            RecordConflictError: The record has another version, or (RecordMissingError) is not there. After
+                a lost answer it may be the caller's own write that made the other version.
+            RecordRejectedError: The provider does not take this record (`provider_rejected`), or it can't be
+                written as the document says.
+        """
+        ...
+
+    async def delete(self, entity: str, external_id: str, version: str | int | None) -> None:
+        """Delete a record; one that is not there is deleted.
+
+        Args:
+            entity: Name of the entity in the provider's document.
+            external_id: The record's.
+            version: The one that the caller knows; None deletes any version.
+
+        Raises:
+            RecordConflictError: The record has another version.
+            RecordRejectedError: The provider does not let this record go.
+        """
+        ...
+
+    async def search(self, entity: str, text: str, limit: int) -> Sequence[SourceRecord]:
+        """Return records that hold a text, the provider's best first.
+
+        Args:
+            entity: Name of the entity in the provider's document.
+            text: 1 to 1,000 characters.
+            limit: The most records to return, 1 to 1,000.
+        """
+        ...
 
     async def fetch_page(self, request: FetchRequest) -> SourcePage:
         """Fetch one page.
 
         Raises:
-            ThrottledError, UnavailableError: Ask again later.
-            CredentialsRejectedError, AccessDeniedError: The provider refuses.
-            ProviderContractError: The answer is not what the provider's document says.
-            ConfigurationError: The provider's document and the integration's settings don't fit.
             ResyncRequiredError: The provider no longer knows the watermark.
-            StopError: The provider says that it will fail again.
         """
         ...
 

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from shared.domain.errors import ConfigurationError, Problem
+from shared.domain.errors import ConfigurationError, Problem, RecordConflictError, RecordMissingError
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
-from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials, FetchRequest, SourcePage, SourceRecord
+from shared.ports.adapter import (
+    NO_CREDENTIALS,
+    Adapter,
+    Credentials,
+    FetchRequest,
+    Operation,
+    SourcePage,
+    SourceRecord,
+)
+
+ALL_OPERATIONS: frozenset[Operation] = frozenset({"get", "create", "update", "delete", "search"})
 
 
 class FakeAdapter:
     """Serves `records` in pages; the watermark is a record's place in the list, counted from 1.
 
-    `faults` holds errors to raise, by the number of the fetch (counted from 1).
+    `faults` holds errors to raise, by the number of the fetch (counted from 1); `operation_faults` one for
+    the next call of an operation. Writes go to the end of `records`, as changes that a sync would see.
     """
 
     def __init__(self, records: Sequence[SourceRecord], page_size: int = 2) -> None:
         self.records = list(records)
         self.page_size = page_size
         self.faults: dict[int, Exception] = {}
+        self.operation_faults: dict[Operation, Exception] = {}
+        self.supported = ALL_OPERATIONS
+        self.created: dict[str, SourceRecord] = {}
         self.requests: list[FetchRequest] = []
         self.closed = 0
         self.hangs = False
@@ -37,8 +52,67 @@ class FakeAdapter:
         following = {"from": end} if end < len(self.records) else None
         return SourcePage(self.records[start:end], following, end)
 
+    def operations(self, entity: str) -> frozenset[Operation]:
+        return self.supported
+
+    async def get(self, entity: str, external_id: str) -> SourceRecord | None:
+        self._begin("get")
+        return self._living(external_id)
+
+    async def create(self, entity: str, fields: Mapping[str, Any], idempotency_key: str) -> SourceRecord:
+        self._begin("create")
+        if idempotency_key not in self.created:
+            made = SourceRecord(f"new{len(self.created) + 1}", dict(fields), version=1)
+            self.created[idempotency_key] = made
+            self.records.append(made)
+        return self.created[idempotency_key]
+
+    async def update(
+        self, entity: str, external_id: str, fields: Mapping[str, Any], version: str | int | None
+    ) -> SourceRecord:
+        self._begin("update")
+        known = self._expect(external_id, version)
+        if known is None:
+            raise RecordMissingError(f"{external_id} is not there")
+        return self._put(SourceRecord(external_id, {**known.data, **fields}, version=_after(known.version)))
+
+    async def delete(self, entity: str, external_id: str, version: str | int | None) -> None:
+        self._begin("delete")
+        if (known := self._expect(external_id, version)) is not None:
+            self._put(SourceRecord(external_id, {}, deleted=True, version=_after(known.version)))
+
+    async def search(self, entity: str, text: str, limit: int) -> Sequence[SourceRecord]:
+        self._begin("search")
+        found = [each for each in self.records if not each.deleted and text in str(dict(each.data))]
+        return found[:limit]
+
     async def close(self) -> None:
         self.closed += 1
+
+    def _begin(self, operation: Operation) -> None:
+        if operation not in self.supported:
+            raise ConfigurationError(f"no {operation}")
+        if fault := self.operation_faults.pop(operation, None):
+            raise fault
+
+    def _living(self, external_id: str) -> SourceRecord | None:
+        known = (each for each in self.records if each.external_id == external_id and not each.deleted)
+        return next(known, None)
+
+    def _expect(self, external_id: str, version: str | int | None) -> SourceRecord | None:
+        known = self._living(external_id)
+        if known and version is not None and version != known.version:
+            raise RecordConflictError(f"{external_id} has another version")
+        return known
+
+    def _put(self, record: SourceRecord) -> SourceRecord:
+        self.records = [each for each in self.records if each.external_id != record.external_id]
+        self.records.append(record)
+        return record
+
+
+def _after(version: str | int | None) -> int:
+    return int(version or 0) + 1
 
 
 class FakeAdapterSource:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from shared.adapters.rest.definition import KNOWN_KEYS, EntityDefinition, RestDefinition, check
+from shared.adapters.rest.errors import Action
 from shared.domain.provider import ProviderDocument
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
@@ -50,4 +51,4 @@ def test_every_key_has_an_example() -> None:
 def test_every_action_is_explained() -> None:
     """Each action of an error rule has its row."""
     actions = re.findall(r"\| `(\w+)` \|", GUIDE.partition("| `action` |")[2])
-    assert actions == ["rateLimited", "retry", "unauthenticated", "forbidden", "permanent", "reset"]
+    assert actions == list(get_args(Action))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-import orjson
-
-from shared.adapters.http import HttpClient, HttpRequest
+from shared.adapters.http import FORM_TYPE, JSON_TYPE, HttpClient, HttpRequest
 from shared.adapters.rest.answers import Answer
+from shared.adapters.rest.bodies import encoded_body
 from shared.adapters.rest.connection import Connection
 from shared.adapters.rest.definition import EntityDefinition, ListRequest
 from shared.adapters.rest.drafts import Draft
 from shared.adapters.rest.error_rules import ErrorRules
 from shared.adapters.rest.paginators import paginator_of
 from shared.adapters.rest.records import RecordReader
+from shared.adapters.rest.requests import Request
 from shared.adapters.rest.signing import Signer
-from shared.adapters.rest.templates import fill, fill_json
+from shared.adapters.rest.templates import fill
 from shared.adapters.rest.watermarks import WatermarkReader, higher, token_reader
+from shared.domain.errors import InvalidRequestError
 from shared.domain.sync import Watermark
 from shared.ports.adapter import FetchRequest, SourcePage
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,34 @@ class Line:
     signer: Signer
     errors: ErrorRules
     timeout_seconds: float
+
+    def request(self, request: Request, draft: Draft, about: Mapping[str, Any] = _NOTHING) -> HttpRequest:
+        """Return a request of the document as it goes out.
+
+        Args:
+            request: As the document has it.
+            draft: What is added to it.
+            about: Values for its placeholders besides settings.
+
+        Raises:
+            InvalidRequestError: A value can't stand in a header.
+            RecordRejectedError: The record can't be written as the document says.
+        """
+        values = {**self.connection.values, **about}
+        first = self.connection.url_of(request, draft.query, about)
+        url = str(first) if draft.target is None else f"{first.origin()}{draft.target}"
+        body = encoded_body(request, values, draft)
+        own = {name: fill(template, values) for name, template in request.headers.items()}
+        return HttpRequest(
+            request.method,
+            self.signer.signed(url),
+            {**_sendable({**own, **draft.headers}), **self.signer.headers},
+            self.timeout_seconds,
+            body=body,
+            content_type=JSON_TYPE if request.form is None else FORM_TYPE,
+            secrets=self.signer.secrets,
+            shown_path=self.connection.shown_path(request) if about else None,
+        )
 
 
 class EntityClient:
@@ -56,7 +90,9 @@ class EntityClient:
 
     async def fetch(self, request: FetchRequest) -> SourcePage:
         """Fetch one page; raises what `Adapter.fetch_page` does."""
-        response = await self._line.http.send(self._http_request(request))
+        response = await self._line.http.send(
+            self._line.request(self._listing(request), self._draft(request))
+        )
         body = self._line.errors.body_of(response)
         reader = self._reader if request.watermark is None else self._changes_reader
         batch = reader.read(body, self._floor(request.watermark))
@@ -69,20 +105,6 @@ class EntityClient:
         if watermark is not None:
             position["watermark"] = watermark
         return SourcePage(batch.records, position, watermark)
-
-    def _http_request(self, request: FetchRequest) -> HttpRequest:
-        line, listing, draft = self._line, self._listing(request), self._draft(request)
-        first = line.connection.url_of(listing, draft.query)
-        url = str(first) if draft.target is None else f"{first.origin()}{draft.target}"
-        body = draft.added_to(fill_json(listing.json_body or {}, line.connection.values))
-        return HttpRequest(
-            listing.method,
-            line.signer.signed(url),
-            self._headers(listing),
-            line.timeout_seconds,
-            body=orjson.dumps(body) if listing.method == "POST" else None,
-            secrets=line.signer.secrets,
-        )
 
     def _listing(self, request: FetchRequest) -> ListRequest:
         changes = self._entity.changes
@@ -99,13 +121,15 @@ class EntityClient:
             self._paginator.apply(request.position, draft)
         return draft
 
-    def _headers(self, listing: ListRequest) -> dict[str, str]:
-        values = self._line.connection.values
-        own = {header: fill(template, values) for header, template in listing.headers.items()}
-        return {**own, **self._line.signer.headers}
-
     def _page_size(self, request: FetchRequest) -> int | None:
         return min(request.page_size, self._entity.page.max) if self._entity.page else None
 
     def _floor(self, watermark: Watermark | None) -> Watermark | None:
         return self._watermarks.floor(watermark) if self._watermarks else None
+
+
+def _sendable(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not value.isprintable():
+            raise InvalidRequestError(f"The value for the header {name} has a control character; remove it.")
+    return headers

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from yarl import URL
 
-from shared.adapters.rest.definition import ListRequest, RestDefinition
+from shared.adapters.rest.definition import RestDefinition
+from shared.adapters.rest.requests import Request
 from shared.adapters.rest.templates import fill
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.provider import ProviderDocument, SettingDeclaration
@@ -18,6 +20,7 @@ from shared.domain.validation import as_text
 
 _HOST_PART = re.compile(r"[A-Za-z0-9._-]+")
 _URL_BEGINNING = re.compile(r"https?://[^/?#]")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,32 @@ class Connection:
         _refuse(document, _setting_problems(document, definition, values))
         return cls(_base_url(document, definition.base_url, values), values)
 
-    def url_of(self, listing: ListRequest, parameters: Mapping[str, str]) -> URL:
-        """Return the URL of a list request, with more query parameters than its own.
+    def url_of(
+        self, request: Request, parameters: Mapping[str, str], about: Mapping[str, Any] = _NOTHING
+    ) -> URL:
+        """Return the URL of a request.
+
+        Args:
+            request: As the document has it.
+            parameters: More query parameters than its own.
+            about: Values for its placeholders besides settings.
 
         Raises:
             ConfigurationError: The settings make a path that leads somewhere else.
         """
-        path = fill(listing.path, self.values, escape=_quoted)
+        values = {**self.values, **about}
+        path = fill(request.path, values, escape=_quoted)
         _require_straight(path)
-        query = {name: fill(template, self.values) for name, template in listing.query.items()}
+        query = {name: fill(template, values) for name, template in request.query.items()}
         address = f"{str(self.base_url).rstrip('/')}{path}"
         encoded = urlencode({**query, **parameters}, quote_via=quote)
         return URL(f"{address}?{encoded}" if encoded else address, encoded=True)
+
+    def shown_path(self, request: Request) -> str:
+        """Return a request's path as messages may tell it: what is no setting stays a placeholder."""
+        names = {name: f"{{{name}}}" for name in request.names}
+        path = fill(request.path, {**self.values, **names}, escape=lambda value: quote(value, safe="{}"))
+        return f"{self.base_url.raw_path.rstrip('/')}{path}"
 
 
 def check_settings(document: ProviderDocument, settings: Mapping[str, str]) -> None:

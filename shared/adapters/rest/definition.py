@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,9 +18,7 @@ from shared.adapters.rest.notation import (
     Location,
     Name,
     Parameter,
-    RequestHeaderName,
     Source,
-    UrlPath,
 )
 from shared.adapters.rest.pagination import (
     CursorPagination,
@@ -31,7 +29,17 @@ from shared.adapters.rest.pagination import (
     PageNumberPagination,
     Pagination,
 )
-from shared.adapters.rest.templates import template_problems, texts_in
+from shared.adapters.rest.record_requests import (
+    Condition,
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    RecordRequests,
+    SearchRequest,
+    UpdateRequest,
+)
+from shared.adapters.rest.requests import Request
+from shared.adapters.rest.templates import template_problems
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.model import WireModel
 from shared.domain.provider import ProviderDocument
@@ -44,24 +52,12 @@ class Timeouts(WireModel):
     total_seconds: Annotated[float, Field(gt=0, le=120)] = 30.0
 
 
-class ListRequest(WireModel):
-    """The request for the first page. Texts are templates; paths and queries get them percent-encoded.
-
-    Attributes:
-        json_body: `json` in the document: the body of a POST. Parameters with `in: body` are added to it.
-    """
+class ListRequest(Request):
+    """The request for the first page. Parameters with `in: body` are added to the body of a POST."""
 
     method: Literal["GET", "POST"] = "GET"
-    path: UrlPath
-    query: dict[Name, str] = Field(default_factory=dict)
-    headers: dict[RequestHeaderName, str] = Field(default_factory=dict)
     json_body: dict[str, Any] | None = Field(default=None, alias="json")
-
-    @model_validator(mode="after")
-    def _only_a_post_has_a_body(self) -> Self:
-        if self.json_body is not None and self.method == "GET":
-            raise ValueError("a GET has no body; add `method: POST`, or remove `json`")
-        return self
+    form: dict[Name, str] | None = None
 
 
 class ChangesRequest(WireModel):
@@ -77,7 +73,7 @@ class PageSize(Parameter):
     max: Annotated[int, Field(ge=1, le=10_000)]
 
 
-class EntityDefinition(WireModel):
+class EntityDefinition(RecordRequests):
     """One kind of records.
 
     Attributes:
@@ -108,11 +104,12 @@ class EntityDefinition(WireModel):
             raise ValueError(conflict)
         return self
 
-    def requests(self) -> Iterator[tuple[str, ListRequest]]:
+    def requests(self) -> Iterator[tuple[str, Request]]:
         """Yield the entity's requests, each with its path in the entity."""
         yield "list", self.listing
         if self.changes:
             yield "changes.list", self.changes.listing
+        yield from self.record_requests().items()
 
     def _conflicts(self) -> Iterator[str]:
         if self.changes and not (self.increment and self.increment.parameter):
@@ -120,8 +117,9 @@ class EntityDefinition(WireModel):
         end = getattr(self.pagination, "end", None)
         if end and end.short_page and not self.page:
             yield "`end.shortPage` needs `page`: how many records are asked for"
-        for _, request in self.requests():
-            yield from _request_conflicts(request, list(self._parameters()))
+        for listing in (self.listing, *([self.changes.listing] if self.changes else [])):
+            yield from _request_conflicts(listing, list(self._parameters()))
+        yield from self.record_conflicts()
 
     def _parameters(self) -> Iterator[tuple[Location, str]]:
         for part in (self.page, self.pagination, self.increment):
@@ -142,18 +140,10 @@ def _request_conflicts(request: ListRequest, parameters: list[tuple[Location, st
         for name in in_body
         if in_body.count(name) > 1
         or any(other.startswith(f"{name}.") for other in in_body)
-        or _is_taken(name, request.json_body or {})
+        or request.has_in_body(name)
     }
     if clashes:
         yield f"sets {', '.join(sorted(clashes))} in the body twice; keep one of them"
-
-
-def _is_taken(path: str, body: Mapping[str, Any]) -> bool:
-    name, _, rest = path.partition(".")
-    if name not in body:
-        return False
-    inner = body[name]
-    return not rest or not isinstance(inner, dict) or _is_taken(rest, inner)
 
 
 class RestDefinition(WireModel):
@@ -179,16 +169,14 @@ class RestDefinition(WireModel):
             )
         return cls.model_validate(document.rest)
 
-    def templates(self) -> Iterator[tuple[str, str]]:
-        """Yield every template with its path in the document."""
-        yield "rest.baseUrl", self.base_url
+    def templates(self) -> Iterator[tuple[str, str, frozenset[str]]]:
+        """Yield every template with its path in the document, and what it may have besides settings."""
+        yield "rest.baseUrl", self.base_url, frozenset()
         for place, request in self.requests():
-            yield f"{place}.path", request.path
-            parts = {"query": request.query, "headers": request.headers, "json": request.json_body or {}}
-            for part, templates in parts.items():
-                yield from texts_in(templates, f"{place}.{part}")
+            for part, template, names in request.templates():
+                yield f"{place}.{part}", template, names
 
-    def requests(self) -> Iterator[tuple[str, ListRequest]]:
+    def requests(self) -> Iterator[tuple[str, Request]]:
         """Yield every request with its path in the document."""
         for name, entity in self.entities.items():
             for part, request in entity.requests():
@@ -203,8 +191,8 @@ def check(document: ProviderDocument) -> list[Problem]:
         return problems_of(error, document.rest, known_keys=KNOWN_KEYS, prefix="rest.")
     problems = [
         problem
-        for field, template in definition.templates()
-        for problem in template_problems(field, template, document.settings)
+        for field, template, names in definition.templates()
+        for problem in template_problems(field, template, document.settings, names)
     ]
     problems += _credential_problems(definition)
     return problems + _base_url_problems(definition.base_url, document)
@@ -245,6 +233,12 @@ _MODELS: tuple[type[WireModel], ...] = (
     EntityDefinition,
     ListRequest,
     ChangesRequest,
+    GetRequest,
+    CreateRequest,
+    UpdateRequest,
+    DeleteRequest,
+    SearchRequest,
+    Condition,
     PageSize,
     NextUrlPagination,
     CursorPagination,

@@ -14,12 +14,14 @@ class Draft:
 
     Attributes:
         query: Parameters of the query, as text.
-        body: Values by their dotted path in the JSON body.
+        body: Values by their dotted path in the JSON body, or by their name in a form.
+        headers: Besides the document's.
         target: Path and query of a page that the provider itself named; it takes the place of the whole URL.
     """
 
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, str | int] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     target: str | None = None
 
     def put(self, location: Location, name: str, value: str | int) -> None:
@@ -38,4 +40,5 @@ class Draft:
 
 def _with(body: dict[str, Any], path: str, value: str | int) -> dict[str, Any]:
     name, _, rest = path.partition(".")
-    return {**body, name: _with(body.get(name, {}), rest, value) if rest else value}
+    inner = body.get(name)
+    return {**body, name: _with(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.adapters.http import HttpResponse
@@ -16,6 +16,9 @@ from shared.domain.errors import (
     CredentialsRejectedError,
     IntegrationError,
     ProviderContractError,
+    RecordConflictError,
+    RecordMissingError,
+    RecordRejectedError,
     ResyncRequiredError,
     RetryableError,
     StopError,
@@ -33,7 +36,11 @@ _ERRORS: dict[Action, tuple[type[IntegrationError], str]] = {
     "forbidden": (AccessDeniedError, "refuses access; check the account's permissions"),
     "permanent": (StopError, "failed, and will fail again"),
     "reset": (ResyncRequiredError, "no longer knows where the last run ended; start a full sync"),
+    "conflict": (RecordConflictError, "says that the record has changed; read it again and decide anew"),
+    "notFound": (RecordMissingError, "does not have the record; read it again and decide anew"),
+    "reject": (RecordRejectedError, "does not take this record; mend its data or the mapping"),
 }
+_ABOUT_RECORDS: frozenset[Action] = frozenset({"conflict", "notFound", "reject"})
 
 Condition = Callable[[HttpResponse, Any], bool]
 
@@ -53,18 +60,43 @@ class ErrorRules:
             ProviderContractError: A success without JSON.
         """
         body = response.json() if response.is_success else _lenient(response)
-        for fits, action in self._rules:
-            if fits(response, body):
-                raise self._error(action, response, body)
+        action = next((each for each in self._actions(response, body) if each not in _ABOUT_RECORDS), None)
+        if action:
+            raise self._error(action, response, body, excerpt(response.body, response.request.secrets))
         response.require_success(self._pause_of(response, body))
         return body
 
-    def _error(self, action: Action, response: HttpResponse, body: Any) -> IntegrationError:
+    def record_body_of(self, response: HttpResponse, by_status: Mapping[int, Action]) -> Any:
+        """Return the parsed body of a success about one record; None where it is empty.
+
+        No message shows anything of the answer, which may repeat the record.
+
+        Args:
+            response: As it came.
+            by_status: What a status means where no rule fits.
+
+        Raises:
+            IntegrationError: What the first rule that fits says, or else what the status means.
+            ProviderContractError: A success with something other than JSON.
+        """
+        body = _lenient(response)
+        action = next(self._actions(response, body), by_status.get(response.status))
+        if action:
+            raise self._error(action, response, body)
+        response.require_success(self._pause_of(response, body))
+        return _strict(response) if response.body.strip() else None
+
+    def _actions(self, response: HttpResponse, body: Any) -> Iterator[Action]:
+        return (action for fits, action in self._rules if fits(response, body))
+
+    def _error(self, action: Action, response: HttpResponse, body: Any, shown: str = "") -> IntegrationError:
         error, says = _ERRORS[action]
-        shown = excerpt(response.body, response.request.secrets)
-        message = f"{response.request.place} {says} (status {response.status}: {shown!r})."
+        answered = f"status {response.status}: {shown!r}" if shown else f"status {response.status}"
+        message = f"{response.request.place} {says} ({answered})."
         if issubclass(error, RetryableError):
             return error(message, retry_after_seconds=self._pause_of(response, body))
+        if issubclass(error, RecordRejectedError):
+            return error(message, code="provider_rejected")
         return error(message)
 
     def _pause_of(self, response: HttpResponse, body: Any) -> float | None:
@@ -73,6 +105,14 @@ class ErrorRules:
         if pause is None:
             pause = parse_retry_after(response.headers.get("Retry-After"), now=response.received_at)
         return pause
+
+
+def _strict(response: HttpResponse) -> Any:
+    try:
+        return response.json()
+    except ProviderContractError:
+        message = f"{response.request.place} answered with something other than JSON; check the path."
+        raise ProviderContractError(message) from None
 
 
 def _lenient(response: HttpResponse) -> Any:

@@ -10,7 +10,17 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 from shared.adapters.rest.notation import BodyPath, HeaderName
 from shared.domain.model import WireModel
 
-Action = Literal["rateLimited", "retry", "unauthenticated", "forbidden", "permanent", "reset"]
+Action = Literal[
+    "rateLimited",
+    "retry",
+    "unauthenticated",
+    "forbidden",
+    "permanent",
+    "reset",
+    "conflict",
+    "notFound",
+    "reject",
+]
 Status = Annotated[int, Field(ge=200, le=599)]
 Value = StrictBool | StrictInt | StrictStr
 
@@ -25,7 +35,8 @@ class ErrorRule(WireModel):
         equals: The value at `bodyPath` or in `header`.
         action: `rateLimited` and `retry` are tried again, after the pause that `retryAfter` tells;
             `unauthenticated`, `forbidden` and `permanent` end the run; `reset` ends it because the
-            watermark is no longer known to the provider, and everything has to be read afresh.
+            watermark is no longer known to the provider, and everything has to be read afresh. `conflict`,
+            `notFound` and `reject` are about one record, and not looked at where many are asked for.
     """
 
     status: Status | None = None

@@ -33,6 +33,13 @@ class JmesPath:
         return self.expression
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerHeader:
+    """A header of an answer."""
+
+    header: str
+
+
 def _dotted(value: str) -> str:
     try:
         return _FIELD_PATH.validate_python(value)
@@ -79,6 +86,15 @@ def _header(value: str) -> str:
     return value
 
 
+def _field_or_header(value: Any) -> str | JmesPath | AnswerHeader:
+    header = value.get("header") if isinstance(value, dict) and len(value) == 1 else None
+    if isinstance(header, str):
+        return AnswerHeader(_header(header))
+    if isinstance(value, str) or (isinstance(value, dict) and _JMESPATH_KEY in value):
+        return _body_path(value)
+    raise ValueError("must be a dotted path, as `meta.version`, `{jmespath: ...}`, or `{header: ETag}`")
+
+
 def _request_header(value: str) -> str:
     if _header(value).lower() in _CLIENTS_HEADERS:
         raise ValueError("is set by the client itself; remove it")
@@ -95,6 +111,8 @@ def _credential_header(value: str) -> str:
 
 BodyPath = Annotated[str | JmesPath, PlainValidator(_body_path)]
 """A place in parsed JSON: a dotted path through objects, or a JMESPath expression."""
+FieldOrHeader = Annotated[str | JmesPath | AnswerHeader, PlainValidator(_field_or_header)]
+"""A BodyPath, or `{header: ETag}`: the whole value of a header of the answer."""
 EntityName = Annotated[str, AfterValidator(_entity_name)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 UrlPath = Annotated[str, AfterValidator(_path)]

@@ -7,13 +7,13 @@ from typing import Any
 
 from shared.adapters.rest.answers import compile_field, compile_path
 from shared.adapters.rest.definition import EntityDefinition
-from shared.adapters.rest.notation import JmesPath
+from shared.adapters.rest.notation import AnswerHeader, JmesPath
 from shared.adapters.rest.watermarks import WatermarkReader
 from shared.domain.errors import ProviderContractError
 from shared.domain.sync import Watermark
 from shared.ports.adapter import SourceRecord
 
-_MODIFIED_TYPES = frozenset({str, int, type(None)})
+_STAMP_TYPES = frozenset({str, int, type(None)})
 _FLAG_TYPES = frozenset({bool, type(None)})
 
 
@@ -49,6 +49,7 @@ class RecordReader:
         self._id = compile_field(entity.id)
         self._modified = compile_field(entity.modified)
         self._deleted = compile_field(entity.deleted)
+        self._version = compile_field(None if isinstance(entity.version, AnswerHeader) else entity.version)
         self._watermarks = WatermarkReader(entity.increment) if entity.increment else None
 
     def read(self, answer: Any, floor: Watermark | None = None) -> Batch:
@@ -71,6 +72,16 @@ class RecordReader:
                 records.append(record)
         return Batch(records, highest, len(items))
 
+    def read_one(self, item: Any) -> SourceRecord:
+        """Turn a record that came alone into what the sync needs of it.
+
+        Raises:
+            ProviderContractError: It does not have the declared shape.
+        """
+        if type(item) is not dict:
+            raise self._breach(None, "is not an object")
+        return self._record(item, None)
+
     def _items(self, answer: Any) -> list[Any]:
         items: Any = self._records(answer) if self._path else answer
         if not isinstance(items, list):
@@ -81,17 +92,20 @@ class RecordReader:
             )
         return items
 
-    def _record(self, item: dict[str, Any], index: int) -> SourceRecord:
+    def _record(self, item: dict[str, Any], index: int | None) -> SourceRecord:
         external_id, modified, deleted = self._id(item), self._modified(item), self._deleted(item)
+        version = self._version(item)
         if type(external_id) is int:
             external_id = str(external_id)
         if type(external_id) is not str or not external_id:
             raise self._breach(index, f"has no text or whole number at `{self._entity.id}` for its id")
-        if type(modified) not in _MODIFIED_TYPES:
+        if type(modified) not in _STAMP_TYPES:
             raise self._breach(index, f"has no text or whole number at `{self._entity.modified}`")
         if type(deleted) not in _FLAG_TYPES:
             raise self._breach(index, f"has neither true nor false at `{self._entity.deleted}`")
-        return SourceRecord(external_id, item, modified, deleted is True)
+        if type(version) not in _STAMP_TYPES:
+            raise self._breach(index, f"has no text or whole number at `{self._entity.version}`")
+        return SourceRecord(external_id, item, modified, deleted is True, version)
 
     def _reached(self, item: dict[str, Any], index: int) -> Watermark | None:
         value = self._watermarks.field(item) if self._watermarks else None
@@ -102,7 +116,6 @@ class RecordReader:
         except ValueError:
             raise self._breach(index, "has an increment field of another type than declared") from None
 
-    def _breach(self, index: int, what: str) -> ProviderContractError:
-        return ProviderContractError(
-            f"Record {index} of a page of entity {self._name} {what}; correct the provider's document."
-        )
+    def _breach(self, index: int | None, what: str) -> ProviderContractError:
+        which = "The record in an answer for" if index is None else f"Record {index} of a page of"
+        return ProviderContractError(f"{which} entity {self._name} {what}; correct the provider's document.")

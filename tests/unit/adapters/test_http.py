@@ -13,6 +13,7 @@ from shared.domain.errors import (
     ProviderContractError,
     ThrottledError,
     UnavailableError,
+    UnreachableError,
 )
 from tests.fakes import provider_server as faults
 from tests.fakes.clock import FakeClock
@@ -78,7 +79,7 @@ async def test_broken_answer_is_unavailable(
 
 async def test_refused_connection_is_unavailable(client: HttpClient) -> None:
     """Nobody listening is a state that may pass."""
-    assert type(await failure(client, HttpRequest("GET", "http://127.0.0.1:1/x"))) is UnavailableError
+    assert type(await failure(client, HttpRequest("GET", "http://127.0.0.1:1/x"))) is UnreachableError
 
 
 async def test_silence_is_unavailable_when_the_time_is_over(

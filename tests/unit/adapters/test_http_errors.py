@@ -32,6 +32,7 @@ from shared.domain.errors import (
     RetryableError,
     ThrottledError,
     UnavailableError,
+    UnreachableError,
 )
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -57,16 +58,16 @@ def test_every_error_of_aiohttp_has_a_verdict(kind: type[BaseException]) -> None
     ("error", "expected"),
     [
         (TimeoutError(), UnavailableError),
-        (aiohttp.ConnectionTimeoutError(), UnavailableError),
+        (aiohttp.ConnectionTimeoutError(), UnreachableError),
         (ConnectionResetError(), UnavailableError),
         (socket.gaierror(socket.EAI_AGAIN, "try again"), UnavailableError),
         (ssl.SSLError(), UnavailableError),
         (ssl.SSLCertVerificationError(), ConfigurationError),
         (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError()), ConfigurationError),
-        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError()), UnavailableError),
-        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), UnavailableError),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError()), UnreachableError),
+        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), UnreachableError),
         (aiohttp.ClientConnectorError(KEY, RefusedAddressError()), ConfigurationError),
-        (aiohttp.ClientConnectorDNSError(KEY, OSError()), UnavailableError),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError()), UnreachableError),
         (aiohttp.ServerDisconnectedError(), UnavailableError),
         (aiohttp.ClientPayloadError(), UnavailableError),
         (aiohttp.InvalidURL("x"), ConfigurationError),

@@ -31,6 +31,8 @@ def every_error() -> list[type[Exception]]:
         (errors.UnavailableError("down"), Outcome.RESCHEDULE),
         (errors.LeaseLostError("late"), Outcome.RESCHEDULE),
         (errors.StaleWriteError("changed"), Outcome.RESCHEDULE),
+        (errors.RecordConflictError("changed there"), Outcome.RESCHEDULE),
+        (errors.UncertainOutcomeError("done?"), Outcome.RESCHEDULE),
         (errors.UnreadableMessageError("noise"), Outcome.ABANDON),
         (errors.CredentialsRejectedError("revoked"), Outcome.GIVE_UP),
         (errors.NotFoundError("gone"), Outcome.GIVE_UP),

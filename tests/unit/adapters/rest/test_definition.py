@@ -12,8 +12,8 @@ from tests.unit.adapters.rest.changed_documents import ENTITY, changed, in_entit
 
 BROKEN = {
     "unknown key with a neighbour": (
-        in_entity("record", "data"),
-        [Problem(f"{ENTITY}.record", "is not a key here; did you mean `records`?")],
+        in_entity("recrds", "data"),
+        [Problem(f"{ENTITY}.recrds", "is not a key here; did you mean `records`?")],
     ),
     "unknown key": (changed("rest/zzz", 1), [Problem("rest.zzz", "is not a key here; remove it")]),
     "no base URL": (changed("rest/baseUrl", drop=True), [Problem("rest.baseUrl", "is missing; add it")]),

@@ -212,7 +212,8 @@ BROKEN = {
         [
             Problem(
                 "rest.errors.0.action",
-                "must be 'rateLimited', 'retry', 'unauthenticated', 'forbidden', 'permanent' or 'reset'",
+                "must be 'rateLimited', 'retry', 'unauthenticated', 'forbidden', 'permanent', 'reset',"
+                " 'conflict', 'notFound' or 'reject'",
             )
         ],
     ),
