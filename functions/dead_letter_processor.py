@@ -5,7 +5,7 @@ from __future__ import annotations
 from azure.functions import Blueprint, ServiceBusMessage
 
 from shared import bootstrap
-from shared.domain.queues import SYNC_INBOUND_SCHEDULED, SYNC_OUTBOUND
+from shared.domain.queues import SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK, SYNC_OUTBOUND
 from shared.services.dead_letters import DeadMessage
 
 _DEAD_LETTERS = "/$DeadLetterQueue"
@@ -23,6 +23,18 @@ blueprint = Blueprint()
 async def dead_letter_processor(message: ServiceBusMessage) -> None:
     """Keep a dead letter of the inbound queue."""
     await _take(SYNC_INBOUND_SCHEDULED, message)
+
+
+@blueprint.function_name("DeadLetterProcessorWebhook")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=SYNC_INBOUND_WEBHOOK + _DEAD_LETTERS,
+    connection="ServiceBusConnection",
+    data_type="binary",
+)
+async def dead_letter_processor_webhook(message: ServiceBusMessage) -> None:
+    """Keep a dead letter of the webhook queue."""
+    await _take(SYNC_INBOUND_WEBHOOK, message)
 
 
 @blueprint.function_name("DeadLetterProcessorOutbound")

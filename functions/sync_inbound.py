@@ -1,4 +1,4 @@
-"""SyncInbound: one step of an inbound sync for each message."""
+"""SyncInbound, SyncInboundWebhook: one step of an inbound sync for each message, with one handler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from functions._messages import run_step
 from shared import bootstrap
 from shared.domain.errors import UnreadableMessageError
-from shared.domain.queues import SYNC_INBOUND_SCHEDULED
+from shared.domain.queues import SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK
 from shared.domain.sync import SyncMessage
 
 blueprint = Blueprint()
@@ -22,7 +22,23 @@ blueprint = Blueprint()
     data_type="binary",
 )
 async def sync_inbound(message: ServiceBusMessage) -> None:
-    """Parse the message and run its step."""
+    """Run a step of a scheduled or manual run."""
+    await _run(message)
+
+
+@blueprint.function_name("SyncInboundWebhook")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=SYNC_INBOUND_WEBHOOK,
+    connection="ServiceBusConnection",
+    data_type="binary",
+)
+async def sync_inbound_webhook(message: ServiceBusMessage) -> None:
+    """Run a step of a run that a webhook asked for; no scheduled run stands before it in the queue."""
+    await _run(message)
+
+
+async def _run(message: ServiceBusMessage) -> None:
     try:
         step = SyncMessage.model_validate_json(message.get_body(), extra="ignore")
     except ValidationError as error:

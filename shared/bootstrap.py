@@ -32,6 +32,7 @@ from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases, release_abandoned
+from shared.resilience.turns import Turns
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.health import Health
@@ -47,6 +48,7 @@ from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
+from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import configure_logging
 
 _READ_AHEAD_RUNS = 16
@@ -259,6 +261,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         adapters=adapters,
         vault=vault,
         leases=leases,
+        turns=SyncTurns(Turns(documents, clock), requests, settings.sync_limits.max_concurrent_syncs),
         requests=requests,
         ahead=ahead,
         limits=_step_limits(settings.sync_limits),

@@ -18,7 +18,10 @@ PREFIX = "INTEGRATIONS_"
 
 @dataclass(frozen=True, slots=True)
 class SyncLimits:
-    """How much one queue message may do (guide, "Environment-Specific Configurations")."""
+    """How much one queue message may do, and how many syncs of a tenant run at once.
+
+    The figures are the guide's ("Environment-Specific Configurations").
+    """
 
     max_records_per_sync: int
     max_concurrent_syncs: int
@@ -41,7 +44,8 @@ class Settings(BaseModel):
         default="embedded", description="where documents, queues and secrets live; Azure is not built yet"
     )
     environment: Literal["development", "staging", "production"] = Field(
-        default="development", description="chooses how much one queue message may do"
+        default="development",
+        description="chooses how much one queue message does, and how many syncs run at once",
     )
     data_dir: Path = Field(default=Path(".data"), description="the embedded backend's folder")
     jwt_issuer: Annotated[str, Field(min_length=1)] = Field(

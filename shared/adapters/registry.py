@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.adapters.rest import auth, definition, deletions
+from shared.adapters.scoped import ScopedAdapter
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
@@ -54,7 +55,8 @@ class AdapterRegistry:
 
         if self._http is None:
             self._http = HttpClient(clock=self._clock, allow_private_addresses=self._allow_private_addresses)
-        return RestAdapter(self._http, self._retry, provider, integration, credentials)
+        adapter = RestAdapter(self._http, self._retry, provider, integration, credentials)
+        return ScopedAdapter(adapter, integration)
 
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the credentials that an integration of the provider must have.

@@ -95,10 +95,25 @@ class StopError(IntegrationError):
     code = "permanent_failure"
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request or a document: the dotted path of the field, and what to do about it."""
+
+    field: str
+    message: str
+
+
 class ConfigurationError(StopError):
-    """Settings, a mapping or a provider's document are wrong; the message lists every problem."""
+    """Settings, a mapping or a provider's document are wrong; the message lists every problem.
+
+    `problems` has them one by one, where they are about fields that somebody can mend.
+    """
 
     code = "configuration_error"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class CredentialsRejectedError(StopError):
@@ -195,14 +210,6 @@ class UncertainOutcomeError(IntegrationError):
     """A request that may happen only once may have been carried out: look it up before trying again."""
 
     code = "uncertain_outcome"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a request: the dotted path of the field, and what to do about it."""
-
-    field: str
-    message: str
 
 
 class RequestError(IntegrationError):

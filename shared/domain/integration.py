@@ -13,8 +13,12 @@ from shared.domain.field_sources import FieldSource, fields_read
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 from shared.domain.provider import SettingName
 from shared.domain.scalars import Scalar
+from shared.domain.schedule import SyncConfig
 from shared.domain.transforms import Step, Transform, shortest
 from shared.domain.validation_rules import FieldRules
+
+MAX_REASON = 500
+"""Characters of a run's error that its integration repeats."""
 
 
 class IntegrationStatus(StrEnum):
@@ -83,17 +87,6 @@ class EntityMapping(WireModel):
         return self
 
 
-class SyncConfig(WireModel):
-    """When an integration syncs by itself, and how much it may delete unasked.
-
-    Without an interval it syncs only on request. A sweep that would delete more than `deletion_hold_percent`
-    of an entity's shards at once waits for a tenant admin.
-    """
-
-    interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
-    deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
-
-
 class IntegrationSettings(WireModel):
     """What a tenant admin configures."""
 
@@ -106,10 +99,14 @@ class IntegrationSettings(WireModel):
     )
 
     @model_validator(mode="after")
-    def _entities_are_mapped_once_to_allowed_types(self) -> Self:
+    def _entities_are_mapped_once(self) -> Self:
         entities = [mapping.entity for mapping in self.entity_mappings]
         if len(set(entities)) < len(entities):
             raise ValueError("entityMappings: each entity can be mapped once")
+        return self
+
+    @model_validator(mode="after")
+    def _types_are_allowed(self) -> Self:
         denied = {
             mapping.shard_type_id
             for mapping in self.entity_mappings
@@ -121,11 +118,12 @@ class IntegrationSettings(WireModel):
 
 
 class LastSync(WireModel):
-    """How the last finished run ended."""
+    """How the last finished run ended, and why if not well."""
 
     execution_id: Id
     status: str
     finished_at: Timestamp
+    reason: Annotated[str, StringConstraints(max_length=MAX_REASON)] | None = None
 
 
 class Integration(IntegrationSettings, StoredModel):
@@ -144,6 +142,11 @@ class Integration(IntegrationSettings, StoredModel):
     status: IntegrationStatus = IntegrationStatus.DISABLED
     next_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None
+
+    @model_validator(mode="after")
+    def _types_are_allowed(self) -> Self:
+        """Take what is stored as it is: it must be readable to be mended, and is denied at work."""
+        return self
 
     def mapping_of(self, entity: str) -> EntityMapping | None:
         """Return the mapping of an entity, or None."""

@@ -26,6 +26,7 @@ class Trigger(StrEnum):
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    WEBHOOK = "webhook"
 
 
 class ExecutionStatus(StrEnum):
@@ -63,6 +64,7 @@ class SyncMessage(WireModel):
     """One step of a run. The checkpoint says where to go on; the message only says that somebody should.
 
     Attributes:
+        trigger: What asked for the run; it decides on the queue.
         part: Numbers the steps of a run by what was saved before it, from 1; 0 asks for whichever is next.
         attempt: How often this step has failed and was tried again.
         wait: How often it had to wait for somebody else; unlike attempts, waits have no limit.
@@ -72,6 +74,7 @@ class SyncMessage(WireModel):
     integration_id: Id
     execution_id: Id
     request_id: Annotated[str, Field(max_length=128)]
+    trigger: Trigger = Trigger.SCHEDULED
     part: int = 1
     attempt: int = 0
     wait: int = 0
@@ -141,11 +144,15 @@ class Checkpoint(StoredModel):
 
 
 class ActiveRun(StoredModel):
-    """Which run of an integration is the one: written on condition, so that no two are started at once."""
+    """Which run of an integration is the one: written on condition, so that no two are started at once.
+
+    `follow_up` is the request id of a webhook that came while the run was reading: another run is to follow.
+    """
 
     tenant_id: Id
     integration_id: Id
     execution_id: Id
+    follow_up: Annotated[str, Field(max_length=128)] | None = None
 
 
 class ExecutionError(WireModel):

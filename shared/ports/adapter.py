@@ -210,6 +210,6 @@ class AdapterSource(Protocol):
         """Make sure that an integration's settings are what the provider's document asks for.
 
         Raises:
-            ConfigurationError: One is missing, unknown, or not of its kind; the message lists all.
+            ConfigurationError: One is missing, unknown, or not of its kind; `problems` has an entry for each.
         """
         ...

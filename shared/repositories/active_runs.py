@@ -62,6 +62,27 @@ class ActiveRunRepository:
         except (StaleWriteError, AlreadyExistsError):
             raise InvalidStateError("Another run of this integration was started at this moment.") from None
 
+    async def want_after(self, execution: SyncExecution, request_id: str) -> bool:
+        """Note that another run is to follow this one; False if it has ended meanwhile, or was written to.
+
+        The note comes before the look at the run, and a run's end before the look at the note: one of the
+        two sees the other.
+        """
+        slot = await self._models.get((execution.tenant_id, execution.integration_id), _ID)
+        if slot is None or slot.execution_id != execution.id:
+            return False
+        if slot.follow_up is None:
+            try:
+                await self._models.replace(slot.changed(follow_up=request_id, updated_at=self._clock.now()))
+            except StaleWriteError:
+                return False
+        return await self._unfinished(slot) is not None
+
+    async def wanted_after(self, tenant_id: str, integration_id: str, execution_id: str) -> str | None:
+        """Return the request id of who wants another run after this one, or None."""
+        slot = await self._models.get((tenant_id, integration_id), _ID)
+        return slot.follow_up if slot and slot.execution_id == execution_id else None
+
     async def _unfinished(self, slot: ActiveRun | None) -> SyncExecution | None:
         execution = await self._executions.find(slot.tenant_id, slot.execution_id) if slot else None
         return execution if execution and not execution.status.is_final else None

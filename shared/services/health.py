@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.domain.integration import Integration, IntegrationStatus
 from shared.domain.model import Timestamp, WireModel
 from shared.domain.sync import ExecutionStatus
 from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
+
+MAX_NAMED = 50
+"""So many integrations are named at most, however many are not healthy."""
+
+LATE = timedelta(minutes=15)
+"""The scheduler looks every minute: who is due for this long has been forgotten."""
+
+_UNTOLD = "Its record says why."
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
@@ -32,12 +43,26 @@ class ConnectionHealth(WireModel):
     error: int = 0
 
 
+class NotHealthy(WireModel):
+    """An integration that somebody should look at, and why."""
+
+    integration_id: str
+    name: str
+    status: HealthStatus
+    reason: str
+    last_sync_at: Timestamp | None
+
+
 class HealthReport(WireModel):
-    """The guide's answer. `status` is that of the worst integration."""
+    """The guide's answer, and whom to look at. `status` is that of the worst integration.
+
+    `not_healthy` names the first that are not healthy, the unhealthy before the degraded.
+    """
 
     status: HealthStatus
     integrations: IntegrationHealth
     connections: ConnectionHealth
+    not_healthy: Annotated[tuple[NotHealthy, ...], Field(max_length=MAX_NAMED)]
     last_checked_at: Timestamp
 
 
@@ -50,35 +75,68 @@ class Health:
 
     async def report(self, tenant_id: str) -> HealthReport:
         """Return the health of one tenant's active integrations."""
-        states: Counter[HealthStatus] = Counter()
+        judged = _Judged()
         continuation = None
         while True:
             page = await self._integrations.page(tenant_id, 200, continuation)
-            states.update(_state(item) for item in page.items if item.status is IntegrationStatus.ACTIVE)
+            for item in page.items:
+                if item.status is IntegrationStatus.ACTIVE:
+                    judged.add(item, self._clock.now())
             continuation = page.continuation
             if continuation is None:
-                break
-        worst: HealthStatus = next((state for state in ("unhealthy", "degraded") if states[state]), "healthy")
+                return judged.report(self._clock.now())
+
+
+class _Judged:
+    """What has been found of a tenant's integrations; of those to be named no more than will be."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[HealthStatus] = Counter()
+        self._named: dict[HealthStatus, list[NotHealthy]] = {"unhealthy": [], "degraded": []}
+
+    def add(self, integration: Integration, now: datetime) -> None:
+        status, reason = _state(integration, now)
+        self._counts[status] += 1
+        if status != "healthy" and len(self._named[status]) < MAX_NAMED:
+            self._named[status].append(_named(integration, status, reason))
+
+    def report(self, now: datetime) -> HealthReport:
+        counts = self._counts
+        worst: HealthStatus = next((state for state in ("unhealthy", "degraded") if counts[state]), "healthy")
         return HealthReport(
             status=worst,
             integrations=IntegrationHealth(
-                total=states.total(),
-                healthy=states["healthy"],
-                degraded=states["degraded"],
-                unhealthy=states["unhealthy"],
+                total=counts.total(),
+                healthy=counts["healthy"],
+                degraded=counts["degraded"],
+                unhealthy=counts["unhealthy"],
             ),
             connections=ConnectionHealth(),
-            last_checked_at=self._clock.now(),
+            not_healthy=tuple(self._named["unhealthy"] + self._named["degraded"])[:MAX_NAMED],
+            last_checked_at=now,
         )
 
 
-def _state(integration: Integration) -> HealthStatus:
-    if integration.last_sync is None:
-        return "healthy"
-    match integration.last_sync.status:
+def _named(integration: Integration, status: HealthStatus, reason: str) -> NotHealthy:
+    last = integration.last_sync
+    return NotHealthy(
+        integration_id=integration.id,
+        name=integration.name,
+        status=status,
+        reason=reason,
+        last_sync_at=last.finished_at if last else None,
+    )
+
+
+def _state(integration: Integration, now: datetime) -> tuple[HealthStatus, str]:
+    """Return an integration's state, and why if it is not healthy."""
+    last = integration.last_sync
+    reason = (last.reason if last else None) or _UNTOLD
+    match last.status if last else None:
         case ExecutionStatus.FAILED.value:
-            return "unhealthy"
+            return "unhealthy", f"The last run failed. {reason}"
         case ExecutionStatus.PARTIAL.value:
-            return "degraded"
-        case _:
-            return "healthy"
+            return "degraded", f"The last run rejected records. {reason}"
+    if integration.next_sync_at and now - integration.next_sync_at > LATE:
+        return "degraded", "Its sync is due and has not been started."
+    return "healthy", ""

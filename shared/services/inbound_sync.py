@@ -7,12 +7,14 @@ whatever line the process dies at, the message comes again and the step goes on 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from shared.domain.errors import (
     ConfigurationError,
     IntegrationError,
+    LeaseHeldError,
     NotFoundError,
     ProviderContractError,
     ResyncRequiredError,
@@ -44,6 +46,7 @@ from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
 from shared.services.sync_step import Step
+from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import get_logger, log_context
 
 _log = get_logger("sync")
@@ -76,6 +79,7 @@ class InboundSync:
         adapters: Opens lines to providers.
         vault: Has the credentials for them.
         leases: Keeps two steps of one integration apart.
+        turns: Lets so many runs work at once.
         requests: Enqueues the step after this one.
         ahead: Keeps a page from one step to the next.
         limits: How much one step may do.
@@ -94,6 +98,7 @@ class InboundSync:
         adapters: AdapterSource,
         vault: CredentialVault,
         leases: Leases,
+        turns: SyncTurns,
         requests: SyncRequests,
         ahead: ReadAhead,
         limits: StepLimits,
@@ -108,6 +113,7 @@ class InboundSync:
         self._adapters = adapters
         self._vault = vault
         self._leases = leases
+        self._turns = turns
         self._requests = requests
         self._ahead = ahead
         self._limits = limits
@@ -116,18 +122,26 @@ class InboundSync:
     async def run(self, message: SyncMessage) -> None:
         """Do one step of a run, and enqueue the next or end the run. A step of an ended run does nothing.
 
+        While too many runs are at work the message is kept, and sent again when its run's turn comes.
+
         Raises:
-            LeaseHeldError: Another step of the same integration is at work.
+            LeaseHeldError: Another step of the same integration is at work, or too many runs wait.
             RetryableError: The provider or the store is not available; what is stored is kept.
         """
         with log_context(
             tenant_id=message.tenant_id, integration_id=message.integration_id, operation="sync.inbound"
         ):
-            async with self._leases.hold(message.tenant_id, f"sync.{message.integration_id}") as lease:
-                following = await self._in_time(message, lease)
+            if not await self._turns.enter(message):
+                _log.info(
+                    "A run waits for its turn", extra={"metadata": {"executionId": message.execution_id}}
+                )
+                return
+            following = await self._with_turn(message)
             # Only now: whoever receives the next message at once would find the lease still held.
             if following:
                 await self._requests.send(following)
+            else:
+                await self._ended(message)
 
     async def postpone(self, message: SyncMessage, delay_seconds: float) -> None:
         """Enqueue a step of a run again, to be delivered after a delay."""
@@ -137,6 +151,25 @@ class InboundSync:
     async def give_up(self, message: SyncMessage, error: IntegrationError) -> None:
         """End a run as failed because its step has failed too often."""
         await self._records.failed(message.tenant_id, message.execution_id, error)
+        await self._ended(message)
+
+    async def _with_turn(self, message: SyncMessage) -> SyncMessage | None:
+        try:
+            async with self._leases.hold(message.tenant_id, f"sync.{message.integration_id}") as lease:
+                return await self._in_time(message, lease)
+        except LeaseHeldError:
+            raise  # the turn may be in use by another message of this run
+        except BaseException:
+            with contextlib.suppress(IntegrationError):  # it runs out by itself
+                await self._turns.leave(message)
+            raise
+
+    async def _ended(self, message: SyncMessage) -> None:
+        """Do what follows a run's end. Who finds the run ended does it again: a crash leaves nothing out."""
+        integration = await self._integrations.find(message.tenant_id, message.integration_id)
+        if integration:
+            await self._requests.follow_up(integration, message.execution_id)
+        await self._turns.leave(message)
 
     async def _in_time(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
         try:
@@ -152,6 +185,7 @@ class InboundSync:
         execution = await self._records.unfinished(message.tenant_id, message.execution_id)
         if execution is None:
             _log.info("The run has ended already", extra={"metadata": {"executionId": message.execution_id}})
+            await self._records.settle(message.tenant_id, message.execution_id)
             following = None
         else:
             following = await self._step_or_end(message.part, execution, lease)

@@ -20,6 +20,7 @@ from shared.domain.errors import (
 from shared.domain.integration import Integration, IntegrationSettings, IntegrationStatus
 from shared.domain.model import Id
 from shared.domain.provider import Provider, ProviderStatus
+from shared.domain.schedule import next_time
 from shared.domain.validation import to_problems
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
@@ -28,7 +29,6 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
 from shared.services.credentials import CredentialVault, CredentialVersion
-from shared.services.sync_scheduler import next_sync
 
 _TRIES = 5
 
@@ -109,7 +109,7 @@ class Integrations:
                 return updated
             _require_mapping(updated)
             rescheduled = updated.sync_config != present.sync_config
-            return updated.changed(next_sync_at=next_sync(updated, self._clock)) if rescheduled else updated
+            return self._scheduled(updated) if rescheduled else updated
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
@@ -131,9 +131,7 @@ class Integrations:
             if provider.status is ProviderStatus.DISABLED:
                 raise InvalidStateError(f"The provider {provider.id} is disabled.")
             _require_mapping(present)
-            return present.changed(
-                status=IntegrationStatus.ACTIVE, next_sync_at=next_sync(present, self._clock)
-            )
+            return self._scheduled(present.changed(status=IntegrationStatus.ACTIVE))
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
@@ -194,6 +192,10 @@ class Integrations:
                 )
         raise UnavailableError("The integration is being changed by others just now; try again.")
 
+    def _scheduled(self, integration: Integration) -> Integration:
+        first = next_time(integration.sync_config, integration.id, self._clock.now())
+        return integration.changed(next_sync_at=first)
+
     async def _provider_of(self, integration: Integration) -> Provider:
         return await self._providers.get(integration.provider_category, integration.provider_id)
 
@@ -218,16 +220,15 @@ class Integrations:
             known = self._adapters.entities(provider)
             self._adapters.check_settings(provider, integration.settings)
         except ConfigurationError as error:
-            raise InvalidRequestError(
-                "The settings don't fit the provider.", [Problem("settings", str(error))]
-            ) from None
-        problems = [
+            problems = error.problems or [Problem("settings", str(error))]
+            raise InvalidRequestError("The settings don't fit the provider.", problems) from None
+        strangers = [
             Problem(f"entityMappings.{index}.entity", f"unknown; the provider has: {', '.join(known)}")
             for index, mapping in enumerate(integration.entity_mappings)
             if mapping.entity not in known
         ]
-        if problems:
-            raise InvalidRequestError("The mappings don't fit the provider.", problems)
+        if strangers:
+            raise InvalidRequestError("The mappings don't fit the provider.", strangers)
 
 
 def _require_revision(integration: Integration, etag: str | None) -> None:

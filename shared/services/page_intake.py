@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 from shared.domain.errors import DocumentTooLargeError, RecordRejectedError, UnavailableError
-from shared.domain.integration import EntityMapping
+from shared.domain.integration import EntityMapping, Integration
 from shared.domain.mapping import CompiledMapping
 from shared.domain.model import rfc3339
 from shared.domain.quality import QualityTally
@@ -21,6 +21,7 @@ from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Lease
 from shared.services.background import in_background
+from shared.telemetry.denials import require_access
 from shared.telemetry.logs import get_logger
 
 READ_AT_ONCE = 1_000
@@ -40,7 +41,7 @@ class PageContext:
     """Where a page belongs. `number` counts the pages of a run, so that storing one twice is noticed."""
 
     tenant_id: str
-    integration_id: str
+    integration: Integration
     execution_id: str
     mapping: EntityMapping
     number: int
@@ -57,6 +58,11 @@ class PageContext:
             execution_id=self.execution_id,
             page=self.number,
         )
+
+    @property
+    def integration_id(self) -> str:
+        """The integration that the page came by."""
+        return self.integration.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +119,11 @@ class PageIntake:
         same counts. Of several records with one id the last counts as the record, the others as read.
 
         Raises:
+            AccessDeniedError: The integration may not touch such shards; nothing is stored.
             LeaseLostError: The lease ran out; the page may be stored in part.
             UnavailableError: A shard was changed at the same moment by somebody else, or the store is down.
         """
+        require_access(page.integration, page.tenant_id, page.mapping.shard_type_id, "store")
         latest = {record.external_id: record for record in records}
         settled: list[_Batch] = []
         for some in _in_batches(latest.values(), READ_AT_ONCE):

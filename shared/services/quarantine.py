@@ -89,20 +89,23 @@ class Quarantine:
         integration_id = (await self._entries.get(tenant_id, entry_id)).integration_id
         async with self._leases.hold(tenant_id, f"sync.{integration_id}") as lease:
             entry = await self._entries.get(tenant_id, entry_id)
-            mapping = _mapping(await self._integrations.get(tenant_id, integration_id), entry.entity)
-            replayed = await self._taken(entry, mapping, lease)
+            integration = await self._integrations.get(tenant_id, integration_id)
+            mapping = _mapping(integration, entry.entity)
+            replayed = await self._taken(entry, integration, mapping, lease)
             lease.check()
             with contextlib.suppress(StaleWriteError):  # rejected anew meanwhile: that entry stays
                 await self._entries.delete(entry)
         return replayed
 
-    async def _taken(self, entry: QuarantineEntry, mapping: EntityMapping, lease: Lease) -> Replayed:
+    async def _taken(
+        self, entry: QuarantineEntry, integration: Integration, mapping: EntityMapping, lease: Lease
+    ) -> Replayed:
         if entry.record is None:
             raise InvalidStateError("The record was too large to be kept; sync it again instead.")
         if await self._is_superseded(entry, mapping):
             return Replayed(outcome="superseded", shard_id=entry.id)
         record = SourceRecord(entry.external_id, entry.record, entry.modified_at)
-        page = PageContext(entry.tenant_id, entry.integration_id, self._new_id(), mapping, 0, lease)
+        page = PageContext(entry.tenant_id, integration, self._new_id(), mapping, 0, lease)
         stored = await self._intake.store(page, [record], CompiledMapping(mapping))
         if stored.counts.rejected:
             codes = ", ".join(sorted({error.error for error in stored.quality.errors}))

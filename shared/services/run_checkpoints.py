@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shared.domain.errors import (
-    AccessDeniedError,
     AlreadyExistsError,
     ConfigurationError,
     LeaseLostError,
@@ -30,7 +29,6 @@ class RunCheckpoints:
 
         Raises:
             ConfigurationError: The entity is not mapped.
-            AccessDeniedError: Its shard type is not among those allowed.
         """
         checkpoint = await self._checkpoints.load(integration.tenant_id, integration.id, entity)
         return checkpoint.reading(_source(integration, mapping_of(integration, entity)))
@@ -66,14 +64,10 @@ def mapping_of(integration: Integration, entity: str) -> EntityMapping:
 
     Raises:
         ConfigurationError: There is none.
-        AccessDeniedError: Its shard type is not among those allowed.
     """
     mapping = integration.mapping_of(entity)
     if mapping is None:
         raise ConfigurationError(f"The entity {entity} is no longer mapped; start a new sync.")
-    allowed = integration.allowed_shard_types
-    if allowed is not None and mapping.shard_type_id not in allowed:
-        raise AccessDeniedError(f"The integration may not write shards of type {mapping.shard_type_id}.")
     return mapping
 
 

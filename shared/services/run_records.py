@@ -15,7 +15,7 @@ from shared.domain.errors import (
     StaleWriteError,
     UnavailableError,
 )
-from shared.domain.integration import LastSync
+from shared.domain.integration import MAX_REASON, LastSync
 from shared.domain.quality import DataQualityMetrics, QualityTally
 from shared.domain.sync import (
     ExecutionError,
@@ -115,6 +115,12 @@ class RunRecords:
             execution.changed(status=ExecutionStatus.FAILED, error=reason, **_results(execution, stored))
         )
 
+    async def settle(self, tenant_id: str, execution_id: str) -> None:
+        """Make sure that an integration knows how its run ended: a crash may have come before it was told."""
+        execution = await self._executions.find(tenant_id, execution_id)
+        if execution and execution.status.is_final and await self._active_runs.holds(execution):
+            await self._tell_integration(execution)
+
     async def cancel(self, tenant_id: str, execution_id: str) -> SyncExecution:
         """End a run at once. A step that is under way finds that out when it next writes the run's record.
 
@@ -168,11 +174,12 @@ class RunRecords:
             execution_id=execution.id,
             status=execution.status.value,
             finished_at=execution.finished_at or now,
+            reason=_reason(execution),
         )
 
         async def attempt() -> None:
             integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
-            if integration:
+            if integration and integration.last_sync != last:
                 await self._integrations.replace(integration.changed(last_sync=last, updated_at=now))
 
         await _insisting(attempt)
@@ -200,6 +207,15 @@ def _held_reason(execution: SyncExecution) -> ExecutionError:
     cure = f"POST /api/executions/{execution.id}/confirm-deletions to delete them"
     message = f"More is gone at the source than may be deleted unasked: {of_entities}. {cure}."
     return ExecutionError(code="deletions_held", message=message)
+
+
+def _reason(execution: SyncExecution) -> str | None:
+    """Say in a sentence why a run did not go well."""
+    if execution.error:
+        return f"{execution.error.code}: {execution.error.message}"[:MAX_REASON]
+    if execution.status is ExecutionStatus.PARTIAL:
+        return f"{execution.counts.rejected} of {execution.counts.read} records were rejected."
+    return None
 
 
 def _results(execution: SyncExecution, progress: Sequence[RunProgress]) -> dict[str, object]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.domain.errors import InvalidRequestError, InvalidStateError, Problem
+from shared.domain.errors import (
+    AlreadyExistsError,
+    InvalidRequestError,
+    InvalidStateError,
+    Problem,
+    UnavailableError,
+)
 from shared.domain.integration import Integration, IntegrationStatus
-from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED
+from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMessage, SyncMode, Trigger
 from shared.ports.clock import Clock
 from shared.ports.queue import MessageSender, OutgoingMessage
@@ -16,6 +24,9 @@ from shared.repositories.executions import ExecutionRepository
 
 SILENCE_SECONDS = 900.0
 """A run that is not written to for this long has lost its message: a step takes 10 minutes at most."""
+
+
+_TRIES = 5
 
 
 class SyncRequests:
@@ -50,18 +61,29 @@ class SyncRequests:
         trigger: Trigger,
         request_id: str,
         entity: str | None = None,
+        execution_id: str | None = None,
     ) -> SyncExecution:
         """Record a new run and enqueue its first step.
 
-        A crash on the way leaves a queued run without a message; the scheduler finds it by its silence.
+        A webhook gets the run that covers it: one that has not begun to read, or the one at work, after which
+        another is to follow. Everybody else is told that a run is under way.
+
+        An `execution_id` stands for the occasion of the run: asking again does not make two of it. A crash on
+        the way leaves a queued run without a message; the scheduler finds it by its silence.
 
         Raises:
-            InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended.
+            InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended;
+                or the run of this id has ended.
             InvalidRequestError: `entity` is not mapped.
+            UnavailableError: Others start and end runs of the integration at this moment.
         """
         entities = _entities(integration, entity)
-        return await self._begin(
-            integration, self._new_execution(integration, mode, trigger, request_id, entities)
+        _require_active(integration)
+        if trigger is Trigger.WEBHOOK and execution_id is None:
+            return await self._coalesced(integration, mode, request_id, entities)
+        new_id = execution_id or self._new_id()
+        return await self._started(
+            self._new_execution(integration, new_id, mode, trigger, request_id, entities)
         )
 
     async def start_confirmed(
@@ -72,16 +94,44 @@ class SyncRequests:
         Raises:
             InvalidStateError: The integration is not active, or has a run that has not ended.
         """
-        execution = self._new_execution(integration, SyncMode.FULL, Trigger.MANUAL, request_id, entities)
-        return await self._begin(integration, execution.changed(confirms=held.id))
+        _require_active(integration)
+        new = self._new_execution(
+            integration, self._new_id(), SyncMode.FULL, Trigger.MANUAL, request_id, entities
+        )
+        return await self._started(new.changed(confirms=held.id))
 
-    async def _begin(self, integration: Integration, new: SyncExecution) -> SyncExecution:
-        if integration.status is not IntegrationStatus.ACTIVE:
-            raise InvalidStateError(
-                f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
+    async def follow_up(self, integration: Integration, execution_id: str) -> None:
+        """Start the run that is to follow one that has ended, if a webhook asked for it. Idempotent."""
+        request_id = await self._active_runs.wanted_after(integration.tenant_id, integration.id, execution_id)
+        if request_id is None:
+            return
+        with contextlib.suppress(InvalidStateError):  # it has been started, or nothing may start any more
+            await self.start(
+                integration,
+                SyncMode.INCREMENTAL,
+                Trigger.WEBHOOK,
+                request_id,
+                execution_id=derived_id("follow-up", integration.tenant_id, execution_id),
             )
-        await self._active_runs.require_none(integration.tenant_id, integration.id)
-        execution = await self._executions.create(new)
+
+    async def _coalesced(
+        self, integration: Integration, mode: SyncMode, request_id: str, entities: tuple[str, ...]
+    ) -> SyncExecution:
+        for _ in range(_TRIES):
+            present = await self._active_runs.current(integration.tenant_id, integration.id)
+            if present is None:
+                new = self._new_execution(
+                    integration, self._new_id(), mode, Trigger.WEBHOOK, request_id, entities
+                )
+                with contextlib.suppress(InvalidStateError):  # another was started at this moment
+                    return await self._started(new)
+            elif _covers(present, mode, entities) or await self._active_runs.want_after(present, request_id):
+                return present
+        raise UnavailableError("Runs of this integration start and end at this moment; try again.")
+
+    async def _started(self, new: SyncExecution) -> SyncExecution:
+        await self._active_runs.require_none(new.tenant_id, new.integration_id)
+        execution = await self._recorded(new)
         try:
             await self._active_runs.claim(execution)
         except InvalidStateError:
@@ -90,9 +140,19 @@ class SyncRequests:
         await self.send(step_message(execution, part=1))
         return execution
 
+    async def _recorded(self, new: SyncExecution) -> SyncExecution:
+        """Return the record of the run, which a start that crashed may have made already."""
+        try:
+            return await self._executions.create(new)
+        except AlreadyExistsError:
+            present = await self._executions.get(new.tenant_id, new.id)
+            if present.status.is_final:
+                raise InvalidStateError(f"Execution {present.id} has ended already.") from None
+            return present
+
     async def send(self, message: SyncMessage, delay_seconds: float = 0) -> None:
         """Enqueue one step of a run, to be delivered after a delay."""
-        queue = QUEUES[SYNC_INBOUND_SCHEDULED]
+        queue = QUEUES[_queue_of(message.trigger)]
         outgoing = OutgoingMessage(
             body=message.model_dump_json(by_alias=True).encode(),
             message_id=message.message_id,
@@ -109,6 +169,7 @@ class SyncRequests:
     def _new_execution(
         self,
         integration: Integration,
+        execution_id: str,
         mode: SyncMode,
         trigger: Trigger,
         request_id: str,
@@ -116,7 +177,7 @@ class SyncRequests:
     ) -> SyncExecution:
         now = self._clock.now()
         return SyncExecution(
-            id=self._new_id(),
+            id=execution_id,
             tenant_id=integration.tenant_id,
             integration_id=integration.id,
             trigger=trigger,
@@ -136,8 +197,32 @@ def step_message(execution: SyncExecution, part: int) -> SyncMessage:
         integration_id=execution.integration_id,
         execution_id=execution.id,
         request_id=execution.request_id,
+        trigger=execution.trigger,
         part=part,
     )
+
+
+def derived_id(*parts: str) -> str:
+    """Return the id of a run that is asked for by an occasion, the same whenever it is asked for."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _queue_of(trigger: Trigger) -> str:
+    """All steps of a run take the queue of what asked for it."""
+    return SYNC_INBOUND_WEBHOOK if trigger is Trigger.WEBHOOK else SYNC_INBOUND_SCHEDULED
+
+
+def _covers(present: SyncExecution, mode: SyncMode, entities: tuple[str, ...]) -> bool:
+    """True for a run that has not begun to read, and will read all that is asked for."""
+    begun = present.status is not ExecutionStatus.QUEUED
+    return not begun and present.mode in {mode, SyncMode.FULL} and set(entities) <= set(present.entities)
+
+
+def _require_active(integration: Integration) -> None:
+    if integration.status is not IntegrationStatus.ACTIVE:
+        raise InvalidStateError(
+            f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
+        )
 
 
 def _entities(integration: Integration, entity: str | None) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from shared.domain.errors import InvalidStateError, LeaseHeldError, StaleWriteError
 from shared.domain.integration import Integration
+from shared.domain.model import rfc3339
+from shared.domain.schedule import next_time
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.clock import Clock
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.resilience.lease import Leases
-from shared.services.sync_requests import SILENCE_SECONDS, SyncRequests, step_message
+from shared.services.sync_requests import SILENCE_SECONDS, SyncRequests, derived_id, step_message
 from shared.telemetry.logs import get_logger, log_context
 
 _PAGE = 200
@@ -60,21 +62,29 @@ class SyncScheduler:
         return started
 
     async def _start(self, found: Integration, request_id: str) -> bool:
-        """Start one run. After a crash before the next time is noted, the run is found to be active."""
+        """Start one run. After a crash before the next time is noted, its id is found to be taken."""
         integration = await self._integrations.find(found.tenant_id, found.id)
         if integration is None or integration.etag != found.etag:
             return False  # it was changed since the sweep read it; the next sweep judges it anew
         started = True
         try:
-            await self._requests.start(integration, SyncMode.INCREMENTAL, Trigger.SCHEDULED, request_id)
+            await self._requests.start(
+                integration,
+                SyncMode.INCREMENTAL,
+                Trigger.SCHEDULED,
+                request_id,
+                execution_id=_execution_id(integration),
+            )
         except InvalidStateError as error:
             _log.info("A scheduled run was left out", extra={"metadata": {"reason": str(error)}})
             started = False
         with contextlib.suppress(StaleWriteError):  # the next sweep schedules it
-            await self._integrations.replace(
-                integration.changed(next_sync_at=next_sync(integration, self._clock))
-            )
+            await self._integrations.replace(integration.changed(next_sync_at=self._next(integration)))
         return started
+
+    def _next(self, integration: Integration) -> datetime | None:
+        now, due = self._clock.now(), integration.next_sync_at
+        return next_time(integration.sync_config, integration.id, now, due)
 
     async def _revive_silent(self) -> None:
         for status in (ExecutionStatus.RUNNING, ExecutionStatus.QUEUED):
@@ -98,7 +108,7 @@ class SyncScheduler:
             await self._requests.send(again.model_copy(update={"wait": int(now.timestamp())}))
 
 
-def next_sync(integration: Integration, clock: Clock) -> datetime | None:
-    """Return when the integration syncs by itself next, or None."""
-    interval = integration.sync_config.interval_seconds
-    return clock.now() + timedelta(seconds=interval) if interval else None
+def _execution_id(integration: Integration) -> str:
+    """Return an id for the run that is due: a crash can't make two runs of it."""
+    due = rfc3339(integration.next_sync_at) if integration.next_sync_at else ""
+    return derived_id("scheduled", integration.tenant_id, integration.id, due)

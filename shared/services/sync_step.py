@@ -21,5 +21,5 @@ class Step:
 
     def page(self, mapping: EntityMapping, number: int) -> PageContext:
         """Return where a page of the run belongs."""
-        tenant_id, integration_id = self.integration.tenant_id, self.integration.id
-        return PageContext(tenant_id, integration_id, self.execution.id, mapping, number, self.lease)
+        tenant_id = self.execution.tenant_id
+        return PageContext(tenant_id, self.integration, self.execution.id, mapping, number, self.lease)

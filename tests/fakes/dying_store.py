@@ -25,13 +25,15 @@ class DyingStore:
     """Passes everything on until it dies; then every call fails, until `revive`.
 
     `dies_before` counts down with every write: at 0 that write is not done. Of many writes at once, the first
-    half is done by then, as a backend may.
+    half is done by then, as a backend may. `dies_at` names a container: the process dies once, instead of
+    writing a document there, and what comes after is the next process.
     """
 
     def __init__(self, inner: DocumentStore) -> None:
         self._inner = inner
         self._dead = False
         self.dies_before: int | None = None
+        self.dies_at: str | None = None
         self.writes = 0
 
     def revive(self) -> None:
@@ -63,6 +65,9 @@ class DyingStore:
         self, container: str, body: JsonObject, *, if_match: str | None = None, if_absent: bool = False
     ) -> str:
         self._count()
+        if container == self.dies_at:
+            self.dies_at = None
+            raise ProcessDeath
         return await self._inner.put(container, body, if_match=if_match, if_absent=if_absent)
 
     async def delete(

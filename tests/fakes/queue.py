@@ -11,6 +11,7 @@ from shared.ports.queue import OutgoingMessage
 class FakeSender:
     def __init__(self) -> None:
         self.sent: list[OutgoingMessage] = []
+        self.queues: list[str] = []
         self._seen: set[str] = set()
 
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
@@ -18,6 +19,7 @@ class FakeSender:
             if message.message_id not in self._seen:
                 self._seen.add(message.message_id)
                 self.sent.append(message)
+                self.queues.append(queue)
 
     def forget(self) -> None:
         """Let the duplicate-detection window pass."""

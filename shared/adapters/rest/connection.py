@@ -145,4 +145,6 @@ def _quoted(value: str) -> str:
 
 def _refuse(document: ProviderDocument, problems: list[Problem]) -> None:
     if problems:
-        raise ConfigurationError(f"The settings don't fit provider {document.id}: {as_text(problems)}")
+        raise ConfigurationError(
+            f"The settings don't fit provider {document.id}: {as_text(problems)}", problems
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -62,12 +64,15 @@ async def test_an_integration_is_created_read_changed_and_deleted(app: LiveApp) 
         ({"name": ""}, "name"),
         ({"nmae": "x"}, "nmae"),
         ({"providerId": "unheard-of"}, "providerId"),
-        ({"settings": {"serverUrl": "http://x"}}, "settings"),
-        ({"settings": {**KINTO, "more": "x"}}, "settings"),
+        ({"settings": {**KINTO, "bucket": ""}}, "settings.bucket"),
+        ({"settings": {**KINTO, "more": "x"}}, "settings.more"),
         ({"entityMappings": [{**MAPPING, "entity": "nothing"}]}, "entityMappings.0.entity"),
         ({"entityMappings": [{**MAPPING, "fields": []}]}, "entityMappings.0.fields"),
         ({"allowedShardTypes": ["contact"]}, "(body)"),
         ({"syncConfig": {"intervalSeconds": 5}}, "syncConfig.intervalSeconds"),
+        ({"syncConfig": {"cron": "99 * * * *"}}, "syncConfig.cron"),
+        ({"syncConfig": {"cron": "0 * * * *", "timeZone": "Moon/Base"}}, "syncConfig.timeZone"),
+        ({"syncConfig": {"cron": "0 * * * *", "intervalSeconds": 60}}, "syncConfig"),
     ],
 )
 async def test_a_wrong_field_is_named(app: LiveApp, changes: dict[str, Any], field: str) -> None:
@@ -76,6 +81,28 @@ async def test_a_wrong_field_is_named(app: LiveApp, changes: dict[str, Any], fie
     assert (reply.status, reply.wrong_fields) == (422, [field])
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert (await app.admin.call("GET", "integrations")).body["items"] == []
+
+
+async def test_every_setting_that_does_not_fit_is_named(app: LiveApp) -> None:
+    """Each with its own message, so that a form can show it beside its field."""
+    settings = {"serverUrl": "x", "collection": "c", "more": "x"}
+    reply = await app.admin.call("POST", "integrations", {**NEW, "settings": settings})
+    assert reply.status == 422
+    assert {error["field"]: error["message"] for error in reply.body["errors"]} == {
+        "settings.serverUrl": "must begin with https:// or http:// and a host",
+        "settings.bucket": "is missing; give it a value",
+        "settings.more": "is unknown; the provider has: bucket, collection, serverUrl",
+    }
+
+
+async def test_an_integration_syncs_by_a_clock_on_the_wall(app: LiveApp) -> None:
+    """The schedule comes back as it was given, and the next time with it once the integration is active."""
+    schedule = {"cron": "30 2 * * *", "timeZone": "Europe/Berlin"}
+    made = await created(app.admin, syncConfig=schedule)
+    active = await app.admin.call("POST", f"integrations/{made['id']}/activate")
+    assert {key: value for key, value in active.body["syncConfig"].items() if value} == schedule
+    due = datetime.fromisoformat(active.body["nextSyncAt"]).astimezone(ZoneInfo("Europe/Berlin"))
+    assert (due.hour, due.minute in range(30, 36)) == (2, True) or due.hour == 3
 
 
 @pytest.mark.parametrize(
@@ -386,6 +413,7 @@ async def test_health_has_the_guides_shape(app: LiveApp) -> None:
         "status": "healthy",
         "integrations": {"total": 1, "healthy": 1, "degraded": 0, "unhealthy": 0},
         "connections": {"total": 0, "active": 0, "expired": 0, "error": 0},
+        "notHealthy": [],
     }
 
 

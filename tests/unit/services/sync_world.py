@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
-from shared.domain.integration import EntityMapping, FieldMapping, Integration, IntegrationStatus, SyncConfig
+from shared.domain.integration import EntityMapping, FieldMapping, Integration, IntegrationStatus
 from shared.domain.provider import ProviderDocument
+from shared.domain.schedule import SyncConfig
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
-from shared.ports.documents import DocumentStore, JsonObject, Query
+from shared.ports.documents import JsonObject, Query
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
@@ -23,6 +24,7 @@ from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
+from shared.resilience.turns import Turns
 from shared.services.credentials import CredentialVault
 from shared.services.held_deletions import HeldDeletions
 from shared.services.inbound_sync import InboundSync, StepLimits
@@ -34,8 +36,10 @@ from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
+from shared.services.sync_turns import SyncTurns
 from tests.fakes.adapter import FakeAdapter, FakeAdapterSource
 from tests.fakes.clock import START, FakeClock, ManualClock
+from tests.fakes.dying_store import DyingStore
 from tests.fakes.queue import FakeSender
 
 TENANT = "acme"
@@ -58,7 +62,13 @@ class SyncWorld:
     """Everything that a sync needs, with names for what tests look at."""
 
     def __init__(
-        self, store: DocumentStore, clock: FakeClock, limits: StepLimits, adapter: FakeAdapter | None = None
+        self,
+        store: DyingStore,
+        clock: FakeClock,
+        limits: StepLimits,
+        adapter: FakeAdapter | None = None,
+        max_runs_per_tenant: int = 3,
+        max_runs: int = 50,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -76,6 +86,7 @@ class SyncWorld:
         self.providers = ProviderRepository(store, lambda: [PROVIDER])
         checkpoints = CheckpointRepository(store, clock)
         self.records = RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock)
+        self.turns = SyncTurns(Turns(store, clock), self.requests, max_runs_per_tenant, max_runs)
         shards, entries = ShardRepository(store), QuarantineRepository(store)
         intake = PageIntake(shards, entries, clock)
         run_checkpoints = RunCheckpoints(checkpoints)
@@ -95,6 +106,7 @@ class SyncWorld:
             adapters=adapters,
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,
+            turns=self.turns,
             requests=self.requests,
             ahead=ReadAhead(clock, capacity=2),
             limits=limits,
@@ -156,10 +168,13 @@ async def sync_world(
     max_seconds: float = 480,
     timeout_seconds: float = 600,
     adapter: FakeAdapter | None = None,
+    max_runs_per_tenant: int = 3,
+    max_runs: int = 50,
 ) -> AsyncIterator[SyncWorld]:
     clock = ManualClock()
     store = await SqliteDocumentStore.open(folder / "documents.db", clock)
     try:
-        yield SyncWorld(store, clock, StepLimits(max_records, max_seconds, timeout_seconds), adapter)
+        limits = StepLimits(max_records, max_seconds, timeout_seconds)
+        yield SyncWorld(DyingStore(store), clock, limits, adapter, max_runs_per_tenant, max_runs)
     finally:
         await store.close()

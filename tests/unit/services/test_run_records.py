@@ -13,6 +13,7 @@ from shared.domain.quality import DataQualityMetrics
 from shared.domain.sync import ExecutionStatus, SyncMessage, SyncMode, Trigger
 from shared.ports.adapter import FetchRequest, SourcePage
 from tests.fakes.adapter import FakeAdapter
+from tests.fakes.dying_store import ProcessDeath
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
 
@@ -58,6 +59,29 @@ async def test_a_queued_run_that_is_cancelled_never_begins(world: SyncWorld) -> 
     assert world.adapter.requests == []
     assert await world.status() is ExecutionStatus.CANCELLED
     await start(world)
+
+
+async def test_a_crash_in_the_middle_of_cancelling_does_not_leave_the_integration_behind(
+    world: SyncWorld,
+) -> None:
+    """The run is cancelled, and whoever handles its message tells the integration."""
+    step = await start(world)
+    world.store.dies_at = "integrations"
+    with pytest.raises(ProcessDeath):
+        await world.records.cancel(TENANT, "run1")
+    assert (await world.status(), await last_sync(world)) == (ExecutionStatus.CANCELLED, None)
+    await run_step(world.sync, step)
+    assert await last_sync(world) == ("run1", "cancelled")
+
+
+async def test_a_late_message_of_an_old_run_does_not_hide_the_newer_one(world: SyncWorld) -> None:
+    """Only the integration's present run is told of again."""
+    old = await start(world)
+    await world.records.cancel(TENANT, "run1")
+    world.adapter.requests.append(FetchRequest("thing", None, None, 1))  # nobody cancels from here on
+    await world.run(SyncMode.FULL)
+    await run_step(world.sync, old)
+    assert await last_sync(world) == ("run2", "partial")
 
 
 async def test_a_step_under_way_never_turns_a_cancelled_run_back(world: SyncWorld) -> None:

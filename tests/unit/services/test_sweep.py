@@ -13,7 +13,7 @@ from shared.domain.errors import (
     ResyncRequiredError,
     UnavailableError,
 )
-from shared.domain.integration import SyncConfig
+from shared.domain.schedule import SyncConfig
 from shared.domain.sweeps import Sweep
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode, Trigger
 from shared.ports.adapter import FetchRequest, SourcePage, SourceRecord

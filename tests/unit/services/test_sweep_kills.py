@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
-from shared.domain.integration import SyncConfig
+from shared.domain.schedule import SyncConfig
 from shared.domain.sweeps import Sweep
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMessage, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord

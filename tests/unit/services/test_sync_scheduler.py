@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.domain.integration import IntegrationStatus, SyncConfig
-from shared.domain.sync import ExecutionStatus, SyncMode, Trigger
+from shared.domain.integration import IntegrationStatus
+from shared.domain.schedule import SyncConfig, next_time
+from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.services.sync_requests import SILENCE_SECONDS
 from tests.fakes.clock import START
+from tests.fakes.dying_store import ProcessDeath
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
 
@@ -21,6 +23,10 @@ async def world(tmp_path: Path) -> AsyncIterator[SyncWorld]:
         yield made
 
 
+async def runs(world: SyncWorld) -> Sequence[SyncExecution]:
+    return (await world.executions.page_of(TENANT, "int1", 50, None)).items
+
+
 async def test_a_due_integration_is_started_and_its_next_time_noted(world: SyncWorld) -> None:
     """The run is scheduled, and the integration is not due again before its interval is over."""
     await world.add_integration(sync_config=SyncConfig(interval_seconds=600), next_sync_at=START)
@@ -28,8 +34,45 @@ async def test_a_due_integration_is_started_and_its_next_time_noted(world: SyncW
     assert await world.scheduler.run("request-2") == 0
     integration = await world.integrations.get(TENANT, "int1")
     assert integration.next_sync_at == START + timedelta(seconds=600)
-    execution = await world.executions.get(TENANT, "run1")
+    execution = next(iter(await runs(world)))
     assert (execution.trigger, execution.status) == (Trigger.SCHEDULED, ExecutionStatus.QUEUED)
+
+
+async def test_a_crash_before_the_next_time_is_noted_does_not_make_two_runs(world: SyncWorld) -> None:
+    """Not even if the run has ended by the time that the scheduler looks again."""
+    await world.add_integration(sync_config=SyncConfig(interval_seconds=600), next_sync_at=START)
+    world.store.dies_at = "integrations"
+    with pytest.raises(ProcessDeath):
+        await world.scheduler.run("request-1")
+    await world.work()
+    assert await world.scheduler.run("request-2") == 0
+    (execution,) = await runs(world)
+    assert execution.status is ExecutionStatus.SUCCEEDED
+    assert (await world.integrations.get(TENANT, "int1")).next_sync_at == START + timedelta(seconds=600)
+
+
+async def test_a_crash_before_a_run_is_the_integrations_starts_it_all_the_same(world: SyncWorld) -> None:
+    """The record that is there already is taken, and not left behind."""
+    await world.add_integration(sync_config=SyncConfig(interval_seconds=600), next_sync_at=START)
+    world.store.dies_at = "checkpoints"
+    with pytest.raises(ProcessDeath):
+        await world.scheduler.run("request-1")
+    assert await world.scheduler.run("request-2") == 1
+    await world.work()
+    (execution,) = await runs(world)
+    assert execution.status is ExecutionStatus.SUCCEEDED
+
+
+async def test_what_was_missed_is_run_once(world: SyncWorld) -> None:
+    """A day away is one run, and then the schedule goes on as before."""
+    config = SyncConfig(cron="0 * * * *")
+    await world.add_integration(sync_config=config, next_sync_at=START - timedelta(days=1))
+    for number in range(3):
+        await world.scheduler.run(f"request-{number}")
+        await world.work()
+    assert len(await runs(world)) == 1
+    next_sync_at = (await world.integrations.get(TENANT, "int1")).next_sync_at
+    assert next_sync_at == next_time(config, "int1", START)
 
 
 async def test_nothing_is_started_before_its_time_or_while_disabled(world: SyncWorld) -> None:
@@ -112,6 +155,6 @@ async def test_what_a_newer_version_added_is_ignored(world: SyncWorld) -> None:
     integration = await world.add_integration()
     document = await world.store.get("integrations", (TENANT,), integration.id)
     assert document is not None
-    body = document.body | {"new": 1, "syncConfig": {"cron": "0 0 * * * *"}}
+    body = document.body | {"new": 1, "syncConfig": {"later": 1}}
     await world.store.put("integrations", body)
     assert (await world.integrations.get(TENANT, integration.id)).name == "Things"

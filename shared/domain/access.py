@@ -1,0 +1,36 @@
+"""What an integration may touch: its own tenant's shards, of the types that it is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.domain.integration import Integration
+
+Operation = Literal["fetch", "store", "send"]
+"""`fetch`: records come in from the provider. `store`: they become shards. `send`: shards go out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """An access that is not allowed."""
+
+    tenant_id: str
+    integration_id: str
+    shard_type_id: str
+    operation: Operation
+    reason: str
+
+
+def denial_of(
+    integration: Integration, tenant_id: str, shard_type_id: str, operation: Operation
+) -> Denial | None:
+    """Return why an integration may not touch a tenant's shards of a type, or None if it may."""
+    allowed = integration.allowed_shard_types
+    if tenant_id != integration.tenant_id:
+        reason = "The integration belongs to another tenant."
+    elif allowed is not None and shard_type_id not in allowed:
+        reason = f"{shard_type_id} is not among the integration's allowedShardTypes; add it there."
+    else:
+        return None
+    return Denial(tenant_id, integration.id, shard_type_id, operation, reason)

@@ -1,0 +1,97 @@
+"""When an integration syncs by itself: its interval or its cron expression, and its own small delay."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from shared.domain.cron import cron_times, require_cron, require_time_zone
+from shared.domain.model import WireModel
+
+MAX_JITTER = timedelta(minutes=5)
+"""The longest delay: what is due every day need not wait long."""
+
+JITTER_SHARE = 0.1
+"""The longest delay as a share of the time between two runs."""
+
+
+def _cron(text: str) -> str:
+    require_cron(text)
+    return " ".join(text.split())
+
+
+def _time_zone(name: str) -> str:
+    require_time_zone(name)
+    return name
+
+
+class SyncConfig(WireModel):
+    """When an integration syncs by itself, and how much it may delete unasked.
+
+    It syncs at an interval, or by a cron expression; else only on request. A sweep that would delete more
+    than `deletion_hold_percent` of an entity's shards at once waits for a tenant admin.
+    """
+
+    interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
+    cron: Annotated[str, StringConstraints(max_length=100), AfterValidator(_cron)] | None = Field(
+        default=None, description="Five fields: minute, hour, day, month, weekday."
+    )
+    time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] | None = Field(
+        default=None, description="IANA name of the time zone that `cron` is in; UTC unless given."
+    )
+
+    deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.interval_seconds is not None and self.cron is not None:
+            raise ValueError("give intervalSeconds or cron, not both")
+        if self.time_zone is not None and self.cron is None:
+            raise ValueError("timeZone needs cron: an interval has no time of day")
+        return self
+
+
+def next_time(config: SyncConfig, key: str, now: datetime, due: datetime | None = None) -> datetime | None:
+    """Return when the next run is due, always after `now`; None where nothing is scheduled.
+
+    Times that went by while nobody looked are left out: what is due runs once, and then keeps its rhythm.
+
+    Args:
+        config: The schedule.
+        key: Names the integration. The same one always has the same delay, and two rarely have the same, so
+            that not every integration of every tenant starts on the hour.
+        now: The present time.
+        due: When the run that is being started was due; None begins the rhythm.
+    """
+    if config.interval_seconds is not None:
+        return _next_of_interval(timedelta(seconds=config.interval_seconds), key, now, due)
+    if config.cron is not None:
+        return _next_of_cron(config.cron, config.time_zone or "UTC", key, now)
+    return None
+
+
+def _next_of_interval(interval: timedelta, key: str, now: datetime, due: datetime | None) -> datetime:
+    if due is None or due > now:
+        return now + interval + _jitter(interval, key)
+    return due + ((now - due) // interval + 1) * interval
+
+
+def _next_of_cron(expression: str, time_zone: str, key: str, now: datetime) -> datetime:
+    times = cron_times(expression, time_zone, now - MAX_JITTER)
+    time = next(times)
+    while True:
+        following = next(times)
+        delayed = time + _jitter(following - time, key)
+        if delayed > now:
+            return delayed
+        time = following
+
+
+def _jitter(interval: timedelta, key: str) -> timedelta:
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    share = int.from_bytes(digest) / 2**64
+    longest = min(interval * JITTER_SHARE, MAX_JITTER)
+    return timedelta(seconds=int(share * longest.total_seconds()))
