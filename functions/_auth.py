@@ -41,7 +41,8 @@ async def identify(tokens: TokenVerifier, headers: Mapping[str, str]) -> Caller:
     named = headers.get("X-Tenant-Id") or None
     if named and not _ID.fullmatch(named):
         raise InvalidRequestError(
-            "The request names no tenant.", [Problem("X-Tenant-Id", "not a tenant's id")]
+            "The request names no tenant.",
+            [Problem("X-Tenant-Id", "is no tenant's id; use letters, digits and . _ -")],
         )
     return _caller(str(claims["sub"]), roles, own, named)
 
@@ -54,7 +55,7 @@ def _caller(user_id: str, roles: frozenset[Role], own: str | None, named: str | 
         return Caller(user_id=user_id, tenant_id=named, roles=reaching)
     if own is None:
         raise UnauthenticatedError("The token names no tenant.")
-    raise ForbiddenError("The token is another tenant's than X-Tenant-Id names.")
+    raise ForbiddenError("The token is another tenant's than X-Tenant-Id names; leave the header out.")
 
 
 def _roles(claims: Mapping[str, Any]) -> frozenset[Role]:
@@ -66,7 +67,7 @@ def _roles(claims: Mapping[str, Any]) -> frozenset[Role]:
         else frozenset()
     )
     if not roles:
-        raise ForbiddenError("The token names no role that is known here.")
+        raise ForbiddenError(f"The token needs one of the roles {', '.join(sorted(Role))}.")
     return roles
 
 

@@ -1,77 +1,34 @@
 """HTTP: one route table row is one function, and every request goes the same way.
 
 Request id, caller, role, body and query are dealt with here, so that a handler gets a `Call` that is
-right and returns an `Answer`. Errors become problem details (RFC 9457) in one table.
+right and returns an `Answer`. Errors become problem details in functions/_problems.py.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
 
-import orjson
 from azure.functions import AuthLevel, FunctionApp, HttpRequest, HttpResponse
 from pydantic import BaseModel
 
 from functions._auth import identify
+from functions._idempotency import Keyed, answered_once, idempotency_key
 from functions._input import parse_body, parse_query
+from functions._problems import problem_response
 from shared import bootstrap
 from shared.bootstrap import Runtime
 from shared.domain.caller import Caller, Role
-from shared.domain.errors import (
-    AlreadyExistsError,
-    BodyTooLargeError,
-    DocumentTooLargeError,
-    ForbiddenError,
-    IntegrationError,
-    InvalidRequestError,
-    InvalidStateError,
-    MalformedRequestError,
-    NotFoundError,
-    Problem,
-    RecordConflictError,
-    RecordRejectedError,
-    RetryableError,
-    StaleWriteError,
-    StopError,
-    ThrottledError,
-    TokenMissingError,
-    UnauthenticatedError,
-    UncertainOutcomeError,
-    UndeclaredQueryError,
-)
+from shared.domain.errors import ForbiddenError, InvalidRequestError, MalformedRequestError, Problem
+from shared.domain.idempotency import KeyedRequest
 from shared.domain.model import WireModel
-from shared.telemetry.logs import get_logger, log_context
+from shared.telemetry.logs import log_context
 
 M = TypeVar("M", bound=BaseModel)
-_log = get_logger("http")
 _MAX_REQUEST_ID = 128
-_OUR_SIDE = "Something is wrong on our side; the request id finds it in our logs."
-
-STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
-    (UnauthenticatedError, HTTPStatus.UNAUTHORIZED),
-    (ForbiddenError, HTTPStatus.FORBIDDEN),
-    (NotFoundError, HTTPStatus.NOT_FOUND),
-    (AlreadyExistsError, HTTPStatus.CONFLICT),
-    (InvalidStateError, HTTPStatus.CONFLICT),
-    (StaleWriteError, HTTPStatus.PRECONDITION_FAILED),
-    (MalformedRequestError, HTTPStatus.BAD_REQUEST),
-    (BodyTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (InvalidRequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (UndeclaredQueryError, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (DocumentTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (RecordRejectedError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (RecordConflictError, HTTPStatus.CONFLICT),
-    (UncertainOutcomeError, HTTPStatus.BAD_GATEWAY),
-    (ThrottledError, HTTPStatus.TOO_MANY_REQUESTS),
-    (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (StopError, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (Exception, HTTPStatus.INTERNAL_SERVER_ERROR),
-)
-"""The first row that fits decides."""
 
 
 class NoQuery(WireModel):
@@ -80,7 +37,12 @@ class NoQuery(WireModel):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that has passed every check."""
+    """A request that has passed every check.
+
+    Attributes:
+        object_id: The id for what the call makes: the same in every attempt at one keyed request.
+        repeated: True where an attempt before this one may have done the work, in part or all of it.
+    """
 
     caller: Caller | None
     request_id: str
@@ -89,6 +51,8 @@ class Call:
     parsed_query: BaseModel
     parsed_body: BaseModel | None
     opened: Runtime | None
+    object_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    repeated: bool = False
 
     @property
     def runtime(self) -> Runtime:
@@ -134,6 +98,8 @@ class Route:
         roles: Who may call; None is anybody.
         status: The answer's status when all goes well.
         takes_if_match: Whether a stale `If-Match` is refused.
+        takes_key: Whether a request with an `Idempotency-Key` that comes again gets the first answer again.
+            Never where answers hold a secret.
         needs_runtime: False for what must answer even while nothing else works.
     """
 
@@ -148,26 +114,8 @@ class Route:
     query: type[BaseModel] = NoQuery
     status: HTTPStatus = HTTPStatus.OK
     takes_if_match: bool = False
+    takes_key: bool = False
     needs_runtime: bool = True
-
-
-class FieldProblem(WireModel):
-    """One field to mend: its path, and what is wrong with it."""
-
-    field: str
-    message: str
-
-
-class ProblemDetails(WireModel):
-    """An error, as `application/problem+json` (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: list[FieldProblem] | None = None
 
 
 def register_routes(app: FunctionApp, routes: Iterable[Route]) -> None:
@@ -184,15 +132,9 @@ async def serve(route: Route, request: HttpRequest) -> HttpResponse:
     request_id = _request_id(request)
     with log_context(request_id=request_id, operation=route.name):
         try:
-            answer = await _handled(route, request, request_id)
+            return await _handled(route, request, request_id)
         except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a request id
-            return _problem(error, request_id)
-        return _response(answer, request_id)
-
-
-def status_of(error: Exception) -> HTTPStatus:
-    """Return the status that an error is answered with."""
-    return next(status for kind, status in STATUSES if isinstance(error, kind))
+            return problem_response(error, request_id)
 
 
 def _function(route: Route) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
@@ -204,7 +146,7 @@ def _function(route: Route) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
     return function
 
 
-async def _handled(route: Route, request: HttpRequest, request_id: str) -> Answer:
+async def _handled(route: Route, request: HttpRequest, request_id: str) -> HttpResponse:
     runtime = await bootstrap.runtime() if route.needs_runtime else None
     caller = None
     if runtime and route.roles is not None:
@@ -223,7 +165,22 @@ async def _handled(route: Route, request: HttpRequest, request_id: str) -> Answe
     with log_context(
         tenant_id=caller.tenant_id if caller else None, user_id=caller.user_id if caller else None
     ):
-        return await route.handler(call)
+        key = idempotency_key(request.headers) if route.takes_key else None
+        if key is None:
+            return _response(await route.handler(call), request_id)
+        return await _answered_once(route, call, key, request.get_body())
+
+
+async def _answered_once(route: Route, call: Call, key: str, body: bytes) -> HttpResponse:
+    async def attempt(claimed: KeyedRequest) -> HttpResponse:
+        own = replace(call, object_id=claimed.object_id, repeated=claimed.attempts > 1)
+        return _response(await route.handler(own), call.request_id)
+
+    user, tenant_id = (call.caller.user_id, call.caller.tenant_id) if call.caller else ("", None)
+    told = (user, route.name, call.if_match or "", *call.path.values())
+    parts = (*(part.encode() for part in told), body)
+    keyed = Keyed(key, tenant_id, parts, call.request_id)
+    return await answered_once(call.runtime.idempotency_keys, keyed, attempt)
 
 
 def _response(answer: Answer, request_id: str) -> HttpResponse:
@@ -239,47 +196,6 @@ def _response(answer: Answer, request_id: str) -> HttpResponse:
         headers=headers,
         mimetype="application/json",
     )
-
-
-def _problem(error: Exception, request_id: str) -> HttpResponse:
-    status = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("A request failed", exc_info=error)
-    elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        _log.warning("A request was refused", extra={"metadata": {"reason": str(error)}})
-    details = ProblemDetails(
-        title=status.phrase,
-        status=status.value,
-        detail=str(error) if status < HTTPStatus.INTERNAL_SERVER_ERROR else _OUR_SIDE,
-        code=error.code if isinstance(error, IntegrationError) else IntegrationError.code,
-        request_id=request_id,
-        errors=_field_errors(error),
-    )
-    return HttpResponse(
-        orjson.dumps(details.model_dump(by_alias=True, exclude_none=True)),
-        status_code=status.value,
-        headers={"X-Request-Id": request_id, "Cache-Control": "no-store", **_error_headers(error)},
-        mimetype="application/problem+json",
-    )
-
-
-def _error_headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, UnauthenticatedError):
-        return {"WWW-Authenticate": _challenge(error)}
-    if isinstance(error, RetryableError):
-        return {"Retry-After": str(max(1, round(error.retry_after_seconds or 1)))}
-    return {}
-
-
-def _challenge(error: UnauthenticatedError) -> str:
-    """Name what is wrong with a token; without one, only the scheme (RFC 6750, section 3)."""
-    return "Bearer" if isinstance(error, TokenMissingError) else 'Bearer error="invalid_token"'
-
-
-def _field_errors(error: Exception) -> list[FieldProblem] | None:
-    if not isinstance(error, InvalidRequestError) or not error.problems:
-        return None
-    return [FieldProblem(field=problem.field, message=problem.message) for problem in error.problems]
 
 
 def _request_id(request: HttpRequest) -> str:

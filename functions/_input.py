@@ -27,12 +27,9 @@ def parse_body(model: type[M], body: bytes) -> M:
     """
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES // 1024} KB; send less at once.")
-    try:
-        value = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise MalformedRequestError(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
+    value = _parsed(body)
     if _deeper_than(value, MAX_DEPTH):
-        raise MalformedRequestError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        raise MalformedRequestError(f"The body is nested deeper than {MAX_DEPTH} levels; send it flatter.")
     return _validated(model, value, "The body is not valid.")
 
 
@@ -43,6 +40,16 @@ def parse_query(model: type[M], parameters: Mapping[str, str]) -> M:
         InvalidRequestError: One is unknown or has a wrong value; names every wrong one.
     """
     return _validated(model, dict(parameters), "The query is not valid.")
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        body.decode()
+        return orjson.loads(body or b"{}")
+    except UnicodeDecodeError:
+        raise MalformedRequestError("The body is not UTF-8, the encoding of JSON.") from None
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequestError(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
 
 
 def _validated(model: type[M], value: Any, message: str) -> M:

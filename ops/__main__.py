@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ops import token
+from ops import check_provider, token
 from shared.domain.errors import ConfigurationError
 
 
@@ -20,16 +20,19 @@ class Command(Protocol):
         """Declare the command's arguments."""
         ...
 
-    def run(self, arguments: argparse.Namespace) -> None:
-        """Do it. Raises ConfigurationError where the operator has something to mend."""
+    def run(self, arguments: argparse.Namespace) -> int | None:
+        """Do it, and return the exit code if it is not 0.
+
+        Raises ConfigurationError where the operator has something to mend.
+        """
         ...
 
 
-COMMANDS: Mapping[str, Command] = {"token": token}
+COMMANDS: Mapping[str, Command] = {"check-provider": check_provider, "token": token}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 2 wrong arguments or settings."""
+    """Run one command and return the exit code: 0 done, 1 found wanting, 2 wrong arguments or settings."""
     parser = argparse.ArgumentParser(prog="python -m ops", description="The operator's command line.")
     subparsers = parser.add_subparsers(metavar="command", required=True)
     for name, command in COMMANDS.items():
@@ -38,11 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.configure(subparser)
     chosen = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        return chosen.run(chosen) or 0
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,22 +27,26 @@ from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.keyed_requests import KeyedRequestRepository
 from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases, release_abandoned
 from shared.resilience.turns import Turns
+from shared.services.bulk_replay import BulkReplay
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.health import Health
 from shared.services.held_deletions import HeldDeletions
+from shared.services.idempotency import IdempotencyKeys
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
 from shared.services.quarantine import Quarantine
 from shared.services.read_ahead import ReadAhead
+from shared.services.retaking import Retaking
 from shared.services.run_checkpoints import RunCheckpoints
 from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
@@ -58,6 +62,7 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     from shared.backends.embedded.local_identity import LocalIdentity
+    from shared.services.provider_check import ProviderChecker
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Runtime:
     executions: ExecutionRepository
     shards: ShardRepository
     quarantine: Quarantine
+    bulk_replay: BulkReplay
     run_records: RunRecords
     held_deletions: HeldDeletions
     sync_requests: SyncRequests
@@ -90,6 +96,7 @@ class Runtime:
     inbound_sync: InboundSync
     dead_letters: DeadLetters
     health: Health
+    idempotency_keys: IdempotencyKeys
     documents: DocumentStore
 
     async def check_ready(self) -> None:
@@ -147,6 +154,21 @@ def local_identity() -> LocalIdentity:
     from shared.backends.system_clock import SystemClock
 
     return _local_identity(settings, SystemClock())
+
+
+@asynccontextmanager
+async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[ProviderChecker]:
+    """Give a checker of providers' documents, which needs neither store nor settings."""
+    from shared.adapters.registry import AdapterRegistry
+    from shared.backends.system_clock import SystemClock
+    from shared.services.provider_check import ProviderChecker
+
+    clock = SystemClock()
+    adapters = AdapterRegistry(clock, allow_private_addresses=allow_private_addresses)
+    try:
+        yield ProviderChecker(adapters, clock)
+    finally:
+        await adapters.close()
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
@@ -251,6 +273,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
     ahead = ReadAhead(clock, _READ_AHEAD_RUNS if backends.is_one_process else 0)
     stack.push_async_callback(ahead.close)
     checkpoints = RunCheckpoints(of.checkpoints)
+    retaking = Retaking(of.quarantine, of.shards, intake)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
@@ -271,10 +294,11 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock, _new_id),
+        integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock),
         executions=of.executions,
         shards=of.shards,
-        quarantine=Quarantine(of.quarantine, integrations, of.shards, intake, leases, _new_id),
+        quarantine=Quarantine(of.quarantine, integrations, retaking, leases, _new_id),
+        bulk_replay=BulkReplay(of.quarantine, integrations, retaking, leases, clock, _new_id),
         run_records=records,
         held_deletions=HeldDeletions(of.executions, integrations, checkpoints, requests),
         sync_requests=requests,
@@ -282,6 +306,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         inbound_sync=inbound,
         dead_letters=DeadLetters(DeadLetterRepository(documents), inbound, clock),
         health=Health(integrations, clock),
+        idempotency_keys=IdempotencyKeys(KeyedRequestRepository(documents), clock, _new_id),
         documents=documents,
     )
 

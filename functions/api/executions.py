@@ -34,7 +34,7 @@ async def get_quality(call: Call) -> Answer:
 
 async def cancel(call: Call) -> Answer:
     """End a run; what it has stored stays."""
-    return Answer(await call.runtime.run_records.cancel(call.tenant_id, call.path["id"]))
+    return Answer(await call.runtime.run_records.cancel(call.tenant_id, call.path["id"], call.if_match))
 
 
 async def confirm_deletions(call: Call) -> Answer:
@@ -80,6 +80,7 @@ ROUTES = (
         cancel,
         TENANT,
         SyncExecution,
+        takes_if_match=True,
     ),
     Route(
         "ConfirmDeletions",

@@ -61,7 +61,9 @@ async def get_integration(call: Call) -> Answer:
 
 async def create_integration(call: Call) -> Answer:
     """Enable a provider for the tenant."""
-    created = await call.runtime.integrations.create(call.tenant_id, call.body(NewIntegration))
+    created = await call.runtime.integrations.create(
+        call.tenant_id, call.body(NewIntegration), call.object_id
+    )
     return Answer(_shown(created), HTTPStatus.CREATED, {"Location": f"/api/integrations/{created.id}"})
 
 
@@ -92,9 +94,10 @@ async def set_credentials(call: Call) -> Answer:
     """Store an integration's keys; the answer tells the version, never a value."""
     values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
     actor = call.caller.user_id if call.caller else ""
-    return Answer(
-        await call.runtime.integrations.set_credentials(call.tenant_id, call.path["id"], values, actor)
+    stored = await call.runtime.integrations.set_credentials(
+        call.tenant_id, call.path["id"], values, actor, call.if_match
     )
+    return Answer(stored)
 
 
 async def start_sync(call: Call) -> Answer:
@@ -102,7 +105,7 @@ async def start_sync(call: Call) -> Answer:
     order = call.body(SyncOrder)
     integration = await call.runtime.integrations.get(call.tenant_id, call.path["id"])
     execution = await call.runtime.sync_requests.start(
-        integration, order.mode, Trigger.MANUAL, call.request_id, order.entity
+        integration, order.mode, Trigger.MANUAL, call.request_id, order.entity, call.object_id
     )
     return started(execution)
 
@@ -142,6 +145,7 @@ ROUTES = (
         Integration,
         body=NewIntegration,
         status=HTTPStatus.CREATED,
+        takes_key=True,
     ),
     Route(
         "ChangeIntegration",
@@ -193,6 +197,7 @@ ROUTES = (
         TENANT,
         CredentialVersion,
         body=StaticCredentials,
+        takes_if_match=True,
     ),
     Route(
         "StartSync",
@@ -204,5 +209,6 @@ ROUTES = (
         SyncStarted,
         body=SyncOrder,
         status=HTTPStatus.ACCEPTED,
+        takes_key=True,
     ),
 )

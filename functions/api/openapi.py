@@ -11,7 +11,8 @@ from typing import Any, cast
 from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
-from functions._http import Answer, Call, ProblemDetails, Route
+from functions._http import Answer, Call, Route
+from functions._problems import ProblemDetails
 
 _REFERENCES = "#/components/schemas/{model}"
 _TENANT_HEADER = {
@@ -25,6 +26,15 @@ _IF_MATCH = {
     "in": "header",
     "description": "The ETag that you read; a stale one is answered with 412.",
     "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A new one for every request, such as a UUID. For a day, the same request with the same"
+    " key is not done again: it gets the first answer, with `Idempotent-Replayed: true`. Another request with"
+    " the key is answered with 422, the same one while it is being worked on with 409 and Retry-After."
+    " Answers with 429 or 5xx are not kept.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
 }
 
 JsonObject = dict[str, Any]
@@ -105,6 +115,8 @@ def _operation(row: Route, names: Names) -> JsonObject:
         operation["parameters"].append(_TENANT_HEADER)
     if row.takes_if_match:
         operation["parameters"].append(_IF_MATCH)
+    if row.takes_key:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
     if row.body:
         required = any(field.is_required() for field in row.body.model_fields.values())
         operation["requestBody"] = {"required": required, "content": _json(names[row.body])}

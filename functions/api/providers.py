@@ -35,7 +35,7 @@ async def get_provider(call: Call) -> Answer:
 
 async def create_provider(call: Call) -> Answer:
     """Add a provider to the catalogue."""
-    created = await call.runtime.providers.create(call.body(ProviderDocument))
+    created = await call.runtime.providers.create(call.body(ProviderDocument), repeated=call.repeated)
     return Answer(created, HTTPStatus.CREATED, {"Location": f"/api/providers/{created.id}"})
 
 
@@ -86,6 +86,7 @@ ROUTES = (
         Provider,
         body=ProviderDocument,
         status=HTTPStatus.CREATED,
+        takes_key=True,
     ),
     Route(
         "ReplaceProvider",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import Field
 
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
@@ -10,6 +13,7 @@ from functions._roles import SUPER_OR_TENANT, TENANT
 from shared.domain.errors import Reason
 from shared.domain.model import Timestamp, WireModel
 from shared.repositories.quarantine import QuarantineEntry
+from shared.services.bulk_replay import BulkReplayed
 from shared.services.quarantine import Replayed
 
 
@@ -31,6 +35,13 @@ class RejectedRecord(WireModel):
     etag: str | None
 
 
+class ReplayOrder(WireModel):
+    """How many rejected records to take again, and where to go on."""
+
+    limit: Annotated[int, Field(ge=1, le=1000, description="At most so many, the oldest first.")] = 1000
+    continuation: Annotated[str | None, Field(max_length=8000, description="From the answer before.")] = None
+
+
 async def list_quarantine(call: Call) -> Answer:
     """Answer with an integration's rejected records, the newest first."""
     query = call.query(ListQuery)
@@ -49,7 +60,16 @@ async def discard(call: Call) -> Answer:
 
 async def replay(call: Call) -> Answer:
     """Take a rejected record again; 409 if it is rejected again."""
-    return Answer(await call.runtime.quarantine.replay(call.tenant_id, call.path["id"]))
+    return Answer(await call.runtime.quarantine.replay(call.tenant_id, call.path["id"], call.if_match))
+
+
+async def replay_all(call: Call) -> Answer:
+    """Take an integration's rejected records again, as many as there is time for."""
+    order = call.body(ReplayOrder)
+    replayed = await call.runtime.bulk_replay.run(
+        call.tenant_id, call.path["id"], order.limit, order.continuation
+    )
+    return Answer(replayed)
 
 
 def _shown(entry: QuarantineEntry) -> RejectedRecord:
@@ -96,5 +116,18 @@ ROUTES = (
         replay,
         TENANT,
         Replayed,
+        takes_if_match=True,
+        takes_key=True,
+    ),
+    Route(
+        "ReplayQuarantine",
+        "POST",
+        "integrations/{id}/quarantine/replay",
+        "Take all of an integration's rejected records again; call again until `continuation` is null",
+        replay_all,
+        TENANT,
+        BulkReplayed,
+        body=ReplayOrder,
+        takes_key=True,
     ),
 )

@@ -61,7 +61,8 @@ async def list_shards(call: Call) -> Answer:
     integration = await call.runtime.integrations.get(call.tenant_id, call.path["id"])
     types = sorted({mapping.shard_type_id for mapping in integration.entity_mappings})
     if query.type is None and len(types) != 1:
-        raise InvalidRequestError("Which type?", [Problem("type", f"name one of: {', '.join(types)}")])
+        cure = f"name one of: {', '.join(types)}" if types else "nothing is mapped now; name the type to list"
+        raise InvalidRequestError("Which shards?", [Problem("type", cure)])
     page = await call.runtime.shards.page_of(
         call.tenant_id, query.type or types[0], integration.id, query.limit, query.continuation
     )
@@ -72,7 +73,7 @@ async def get_shard(call: Call) -> Answer:
     """Answer with one shard."""
     found = await call.runtime.shards.find(call.tenant_id, call.path["id"], call.query(ShardQuery).type)
     if found is None:
-        raise NotFoundError(f"There is no shard {call.path['id']}.")
+        raise NotFoundError(f"There is no shard {call.path['id']}; a sync may have deleted it.")
     return Answer(_shown(found))
 
 

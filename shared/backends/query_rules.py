@@ -13,7 +13,7 @@ import orjson
 
 from shared.backends.document_rules import check_partition
 from shared.domain.containers import Container
-from shared.domain.errors import InvalidRequestError, UndeclaredQueryError
+from shared.domain.errors import InvalidRequestError, Problem, UndeclaredQueryError
 from shared.ports.documents import Op, Partition, Query, Scalar
 
 Index = tuple[str, ...]
@@ -104,7 +104,7 @@ def open_stream_place(container: Container, partition: Partition, token: str) ->
     """
     place = _open(_stream_fingerprint(container, partition), token)
     if type(place) is not int or not 0 <= place < 2**63:
-        raise InvalidRequestError("The continuation is mangled.")
+        raise mangled_continuation()
     return place
 
 
@@ -130,10 +130,17 @@ def _open(fingerprint: str, token: str) -> Any:
     try:
         sealed, place = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidRequestError("The continuation is mangled.") from error
+        raise mangled_continuation() from error
     if sealed != fingerprint:
-        raise InvalidRequestError("The continuation belongs to another query.")
+        problem = Problem("continuation", "belongs to another list; leave it out to begin anew")
+        raise InvalidRequestError("The continuation belongs to another query.", [problem])
     return place
+
+
+def mangled_continuation() -> InvalidRequestError:
+    """Return the error for a continuation that no page came with."""
+    problem = Problem("continuation", "send it as it came, or leave it out to begin anew")
+    return InvalidRequestError("The continuation is mangled.", [problem])
 
 
 def _fingerprint(container: Container, query: Query) -> str:

@@ -6,6 +6,7 @@
     │   ├── UnavailableError          no answer, a broken one, or a server error
     │   │   └── UnreachableError          no connection, so nothing was sent
     │   ├── LeaseHeldError            somebody else works on the same thing
+    │   ├── RequestInProgressError    the same request came before and is not answered yet
     │   └── LeaseLostError            somebody else took over what we held
     ├── StopError                 stop, and tell somebody; repeating changes nothing
     │   ├── ConfigurationError        our settings or a provider's document are wrong
@@ -21,7 +22,8 @@
     └── RequestError              the caller's request is wrong
         ├── InvalidRequestError       inconsistent; `problems` names the fields
         │   ├── MalformedRequestError     not even JSON, or a header that can't be read
-        │   └── BodyTooLargeError         more bytes than a body may have
+        │   ├── BodyTooLargeError         more bytes than a body may have
+        │   └── KeyReusedError            an Idempotency-Key that another request came with
         ├── UnauthenticatedError      a token that does not verify
         │   └── TokenMissingError         no token at all
         ├── ForbiddenError            the role may not do this
@@ -32,7 +34,7 @@
         └── InvalidStateError         not possible in the object's present state
 
 Backends and `adapters/http.py` translate foreign errors into these at their edge. Only
-`functions/_http.py` and `functions/_messages.py` turn them into outcomes.
+`functions/_problems.py` and `functions/_messages.py` turn them into outcomes.
 """
 
 from __future__ import annotations
@@ -81,6 +83,12 @@ class LeaseHeldError(RetryableError):
     """Somebody else works on the same thing."""
 
     code = "lease_held"
+
+
+class RequestInProgressError(RetryableError):
+    """The same request came before, with the same Idempotency-Key, and is not answered yet."""
+
+    code = "request_in_progress"
 
 
 class LeaseLostError(RetryableError):
@@ -238,6 +246,12 @@ class BodyTooLargeError(InvalidRequestError):
     """More bytes than a body may have."""
 
     code = "body_too_large"
+
+
+class KeyReusedError(InvalidRequestError):
+    """An Idempotency-Key that another request came with."""
+
+    code = "idempotency_key_reused"
 
 
 class UnauthenticatedError(RequestError):

@@ -47,9 +47,16 @@ class ProviderDocument(WireModel):
 
 
 class Provider(ProviderDocument, StoredModel):
-    """A provider in the catalogue. `shipped` ones come with the app and change only with it."""
+    """A provider in the catalogue.
+
+    Attributes:
+        shipped: It comes with the app, and changes only with it.
+        overrides_shipped: It is stored, and stands before a shipped one of its id, also before later versions
+            of that; deleting it gives the shipped one back. Told anew at every reading.
+    """
 
     shipped: bool = False
+    overrides_shipped: bool = False
 
     def is_visible_to(self, tenant_id: str) -> bool:
         """True when the tenant's administrators see this provider."""

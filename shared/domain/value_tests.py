@@ -25,7 +25,9 @@ def pattern_test(pattern: str) -> Test:
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern, strict=True)).isinstance_python
     except SchemaError as error:
-        why = str(error).strip().splitlines()[-1].strip().removeprefix("error: ")
+        why = (
+            str(error).strip().splitlines()[-1].strip().removeprefix("error: ").removeprefix("SchemaError: ")
+        )
         raise ValueError(f"not a regular expression that is taken here: {why}") from None
 
 

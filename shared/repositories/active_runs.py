@@ -39,13 +39,15 @@ class ActiveRunRepository:
         _refuse(await self.current(tenant_id, integration_id))
 
     async def claim(self, execution: SyncExecution) -> None:
-        """Make a recorded run the integration's one.
+        """Make a recorded run the integration's one, unless it is that already.
 
         Raises:
             InvalidStateError: Another run has not ended, or was started at this very moment.
         """
         tenant_id, integration_id = execution.tenant_id, execution.integration_id
         slot = await self._models.get((tenant_id, integration_id), _ID)
+        if slot and slot.execution_id == execution.id:
+            return
         _refuse(await self._unfinished(slot))
         now = self._clock.now()
         claimed = ActiveRun(

@@ -29,7 +29,9 @@ class IntegrationRepository:
         """
         found = await self.find(tenant_id, integration_id)
         if found is None:
-            raise NotFoundError(f"There is no integration {integration_id}.")
+            raise NotFoundError(
+                f"There is no integration {integration_id}; GET /api/integrations lists them."
+            )
         return found
 
     async def create(self, integration: Integration) -> Integration:

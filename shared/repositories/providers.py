@@ -39,7 +39,7 @@ class ProviderRepository:
         """
         where = (Where("id", Op.EQ, provider_id),)
         page = await self._models.page(Query((), where, limit=1, sweep=True))
-        found = page.items[0] if page.items else self._shipped_provider(provider_id)
+        found = self._marked(page.items[0]) if page.items else self._shipped_provider(provider_id)
         if found is None:
             raise _not_found(provider_id)
         return found
@@ -50,7 +50,7 @@ class ProviderRepository:
         continuation = None
         while True:
             page = await self._models.page(Query((), limit=200, continuation=continuation, sweep=True))
-            stored.update((provider.id, provider) for provider in page.items)
+            stored.update((provider.id, self._marked(provider)) for provider in page.items)
             continuation = page.continuation
             if continuation is None:
                 break
@@ -76,8 +76,8 @@ class ProviderRepository:
             StaleWriteError: It was changed meanwhile.
         """
         if provider.etag is None:
-            return await self._models.create(provider.changed(shipped=False))
-        return await self._models.replace(provider)
+            return self._marked(await self._models.create(provider.changed(shipped=False)))
+        return self._marked(await self._models.replace(provider))
 
     async def delete(self, provider: Provider) -> bool:
         """Remove a stored provider; a shipped one of the same id comes forth again."""
@@ -86,6 +86,9 @@ class ProviderRepository:
     def is_shipped(self, provider_id: str) -> bool:
         """True when a provider of this id ships with the app."""
         return self._shipped_provider(provider_id) is not None
+
+    def _marked(self, stored: Provider) -> Provider:
+        return stored.changed(overrides_shipped=self.is_shipped(stored.id))
 
     def _shipped_provider(self, provider_id: str) -> Provider | None:
         return next(

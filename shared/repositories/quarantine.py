@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain.errors import NotFoundError, Reason
 from shared.domain.model import Id, StoredModel
-from shared.ports.documents import DocumentStore, JsonObject, Op, Put, Query, Where
+from shared.ports.documents import Delete, DocumentStore, JsonObject, Op, Put, Query, Where
 from shared.repositories.model_repository import ModelPage, ModelRepository
 
 _CONTAINER = "quarantine"
@@ -59,9 +59,23 @@ class QuarantineRepository:
         )
         return await self._models.page(query)
 
+    async def oldest_of(
+        self, tenant_id: str, integration_id: str, until: str, limit: int, continuation: str | None
+    ) -> ModelPage[QuarantineEntry]:
+        """Return one page of an integration's entries that were written up to a time, the oldest first."""
+        where = (Where("integrationId", Op.EQ, integration_id), Where("createdAt", Op.LE, until))
+        query = Query((tenant_id,), where, "createdAt", limit=limit, continuation=continuation)
+        return await self._models.page(query)
+
     async def delete(self, entry: QuarantineEntry) -> None:
         """Remove the version of an entry that was read. Raises StaleWriteError if it was rewritten since."""
         await self._models.delete((entry.tenant_id,), entry)
+
+    async def delete_many(self, tenant_id: str, entries: Sequence[QuarantineEntry]) -> None:
+        """Remove the versions of entries that were read; those that were rewritten since stay."""
+        deletes = [Delete(entry.id, entry.etag) for entry in entries]
+        if deletes:
+            await self._store.write_many(_CONTAINER, (tenant_id,), deletes)
 
     async def put_many(self, tenant_id: str, entries: Sequence[JsonObject]) -> None:
         """Store entries; one that is there already, from the same record, is replaced.

@@ -107,7 +107,7 @@ class CredentialVault:
 
     def _check(self, provider: Provider, values: Mapping[str, str]) -> None:
         wanted = set(self._adapters.credential_fields(provider))
-        problems = [Problem(f"values.{name}", "required") for name in sorted(wanted - set(values))]
+        problems = [Problem(f"values.{name}", "is missing; add it") for name in sorted(wanted - set(values))]
         asked = ", ".join(sorted(wanted)) or "nothing"
         problems += [
             Problem(f"values.{name}", f"unknown; the provider asks for {asked}")

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.errors import (
+    AlreadyExistsError,
     ConfigurationError,
     InvalidRequestError,
     InvalidStateError,
@@ -50,7 +51,6 @@ class Integrations:
         adapters: AdapterSource,
         vault: CredentialVault,
         clock: Clock,
-        new_id: Callable[[], str],
     ) -> None:
         self._integrations = integrations
         self._providers = providers
@@ -58,7 +58,6 @@ class Integrations:
         self._adapters = adapters
         self._vault = vault
         self._clock = clock
-        self._new_id = new_id
 
     async def get(self, tenant_id: str, integration_id: str) -> Integration:
         """Return one integration. Raises NotFoundError."""
@@ -68,8 +67,10 @@ class Integrations:
         """Return one page of the tenant's integrations, by id."""
         return await self._integrations.page(tenant_id, limit, continuation)
 
-    async def create(self, tenant_id: str, request: NewIntegration) -> Integration:
+    async def create(self, tenant_id: str, request: NewIntegration, integration_id: str) -> Integration:
         """Enable a provider for a tenant; the integration starts disabled.
+
+        `integration_id` is made for this request: where it is taken, an attempt before a crash took it.
 
         Raises:
             InvalidRequestError: The provider is not there for the tenant, or the settings don't fit it.
@@ -77,7 +78,7 @@ class Integrations:
         provider = await self._provider_for(tenant_id, request.provider_id)
         now = self._clock.now()
         integration = Integration(
-            id=self._new_id(),
+            id=integration_id,
             tenant_id=tenant_id,
             provider_category=provider.category,
             created_at=now,
@@ -85,7 +86,10 @@ class Integrations:
             **request.model_dump(by_alias=False),
         )
         self._check(provider, integration)
-        return await self._integrations.create(integration)
+        try:
+            return await self._integrations.create(integration)
+        except AlreadyExistsError:
+            return await self._integrations.get(tenant_id, integration_id)
 
     async def update(
         self, tenant_id: str, integration_id: str, changes: Mapping[str, Any], etag: str | None
@@ -136,7 +140,12 @@ class Integrations:
         return await self._change(tenant_id, integration_id, etag, apply)
 
     async def set_credentials(
-        self, tenant_id: str, integration_id: str, values: Mapping[str, str], actor: str
+        self,
+        tenant_id: str,
+        integration_id: str,
+        values: Mapping[str, str],
+        actor: str,
+        etag: str | None = None,
     ) -> CredentialVersion:
         """Store an integration's static credentials; its next step uses them.
 
@@ -145,8 +154,10 @@ class Integrations:
         Raises:
             NotFoundError: The tenant has no such integration.
             InvalidRequestError: They are not what the provider asks for.
+            StaleWriteError: `etag` is not that of the stored version.
         """
         integration = await self._integrations.get(tenant_id, integration_id)
+        _require_revision(integration, etag)
         provider = await self._provider_of(integration)
         name, stored = await self._vault.put(integration, provider, values, actor)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.errors import (
+    AlreadyExistsError,
     InvalidRequestError,
     InvalidStateError,
     NotFoundError,
@@ -47,8 +48,8 @@ class Providers:
             raise NotFoundError(f"There is no provider {provider_id}; GET /api/providers lists them.")
         return _seen_by(tenant_id, provider)
 
-    async def create(self, document: ProviderDocument) -> Provider:
-        """Add a provider to the catalogue.
+    async def create(self, document: ProviderDocument, *, repeated: bool = False) -> Provider:
+        """Add a provider to the catalogue. If `repeated`, the same document may be there already.
 
         Raises:
             InvalidRequestError: The document is not valid; each problem has its path and its cure.
@@ -56,9 +57,14 @@ class Providers:
         """
         self._check(document)
         now = self._clock.now()
-        return await self._providers.create(
-            Provider(**document.model_dump(by_alias=False), created_at=now, updated_at=now)
-        )
+        provider = Provider(**document.model_dump(by_alias=False), created_at=now, updated_at=now)
+        try:
+            return await self._providers.create(provider)
+        except AlreadyExistsError:
+            present = await self._providers.find(document.id)
+            if not repeated or _document_of(present) != _document_of(provider):
+                raise
+            return present
 
     async def replace(self, provider_id: str, document: ProviderDocument, etag: str | None) -> Provider:
         """Change a provider's document. Its id and category stay.
@@ -111,6 +117,10 @@ class Providers:
         problems = self._adapters.check(document)
         if problems:
             raise InvalidRequestError("The provider document is not valid.", problems)
+
+
+def _document_of(provider: Provider) -> dict[str, object]:
+    return {name: getattr(provider, name) for name in ProviderDocument.model_fields}
 
 
 def _may_see(tenant_id: str | None, provider: Provider) -> bool:

@@ -121,23 +121,26 @@ class RunRecords:
         if execution and execution.status.is_final and await self._active_runs.holds(execution):
             await self._tell_integration(execution)
 
-    async def cancel(self, tenant_id: str, execution_id: str) -> SyncExecution:
+    async def cancel(self, tenant_id: str, execution_id: str, if_match: str | None = None) -> SyncExecution:
         """End a run at once. A step that is under way finds that out when it next writes the run's record.
 
         Raises:
             NotFoundError: The tenant has no such run.
+            StaleWriteError: `if_match` is not the record's version; every step writes a new one.
             InvalidStateError: It has ended already.
             UnavailableError: Its record was written by others again and again.
         """
 
         async def attempt() -> SyncExecution:
             execution = await self._executions.get(tenant_id, execution_id)
+            if if_match not in {None, execution.etag}:
+                raise StaleWriteError("The run went on since you read its record; read it again.")
             if execution.status.is_final:
                 raise InvalidStateError(f"The run has ended already: {execution.status.value}.")
             now = self._clock.now()
             return await self._written(execution, status=ExecutionStatus.CANCELLED, finished_at=now)
 
-        cancelled = await _insisting(attempt)
+        cancelled = await (_insisting(attempt) if if_match is None else attempt())
         await self._tell_integration(cancelled)
         _log.info("A sync run was cancelled", extra={"metadata": {"executionId": execution_id}})
         return cancelled

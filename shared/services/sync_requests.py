@@ -68,12 +68,12 @@ class SyncRequests:
         A webhook gets the run that covers it: one that has not begun to read, or the one at work, after which
         another is to follow. Everybody else is told that a run is under way.
 
-        An `execution_id` stands for the occasion of the run: asking again does not make two of it. A crash on
-        the way leaves a queued run without a message; the scheduler finds it by its silence.
+        An `execution_id` stands for the occasion of the run: asking again returns the same run, even when it
+        has ended. A crash on the way leaves a queued run without a message; the scheduler finds it by its
+        silence.
 
         Raises:
-            InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended;
-                or the run of this id has ended.
+            InvalidStateError: The integration is not active, maps nothing, or has a run that has not ended.
             InvalidRequestError: `entity` is not mapped.
             UnavailableError: Others start and end runs of the integration at this moment.
         """
@@ -130,8 +130,9 @@ class SyncRequests:
         raise UnavailableError("Runs of this integration start and end at this moment; try again.")
 
     async def _started(self, new: SyncExecution) -> SyncExecution:
-        await self._active_runs.require_none(new.tenant_id, new.integration_id)
         execution = await self._recorded(new)
+        if execution.status.is_final:
+            return execution
         try:
             await self._active_runs.claim(execution)
         except InvalidStateError:
@@ -142,13 +143,14 @@ class SyncRequests:
 
     async def _recorded(self, new: SyncExecution) -> SyncExecution:
         """Return the record of the run, which a start that crashed may have made already."""
+        present = await self._executions.find(new.tenant_id, new.id)
+        if present:
+            return present
+        await self._active_runs.require_none(new.tenant_id, new.integration_id)
         try:
             return await self._executions.create(new)
         except AlreadyExistsError:
-            present = await self._executions.get(new.tenant_id, new.id)
-            if present.status.is_final:
-                raise InvalidStateError(f"Execution {present.id} has ended already.") from None
-            return present
+            return await self._executions.get(new.tenant_id, new.id)
 
     async def send(self, message: SyncMessage, delay_seconds: float = 0) -> None:
         """Enqueue one step of a run, to be delivered after a delay."""
@@ -165,6 +167,18 @@ class SyncRequests:
             scheduled_at=self._clock.now() + timedelta(seconds=delay_seconds) if delay_seconds > 0 else None,
         )
         await self._sender.send(queue.name, [outgoing])
+
+    async def _begun(self, integration: Integration, execution_id: str | None) -> SyncExecution | None:
+        if execution_id is None:
+            return None
+        return await self._executions.find(integration.tenant_id, execution_id)
+
+    async def _claim(self, execution: SyncExecution) -> None:
+        try:
+            await self._active_runs.claim(execution)
+        except InvalidStateError:
+            await self._executions.replace(execution.changed(status=ExecutionStatus.CANCELLED))
+            raise
 
     def _new_execution(
         self,

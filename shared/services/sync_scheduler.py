@@ -66,18 +66,18 @@ class SyncScheduler:
         integration = await self._integrations.find(found.tenant_id, found.id)
         if integration is None or integration.etag != found.etag:
             return False  # it was changed since the sweep read it; the next sweep judges it anew
-        started = True
+        started = False
         try:
-            await self._requests.start(
+            execution = await self._requests.start(
                 integration,
                 SyncMode.INCREMENTAL,
                 Trigger.SCHEDULED,
                 request_id,
                 execution_id=_execution_id(integration),
             )
+            started = not execution.status.is_final
         except InvalidStateError as error:
             _log.info("A scheduled run was left out", extra={"metadata": {"reason": str(error)}})
-            started = False
         with contextlib.suppress(StaleWriteError):  # the next sweep schedules it
             await self._integrations.replace(integration.changed(next_sync_at=self._next(integration)))
         return started

@@ -111,6 +111,13 @@ class EntityDefinition(RecordRequests):
             yield "changes.list", self.changes.listing
         yield from self.record_requests().items()
 
+    def parameters(self) -> Iterator[tuple[str, Location, str]]:
+        """Yield what is added to the requests: the part that adds it, where it goes, and its name."""
+        for part in ("page", "pagination", "increment"):
+            own = getattr(self, part)
+            if parameter := getattr(own, "parameter", None):
+                yield part, getattr(own, "location", "query"), parameter
+
     def _conflicts(self) -> Iterator[str]:
         if self.changes and not (self.increment and self.increment.parameter):
             yield "`changes` is for incremental runs; declare `increment` with a `parameter`, or remove it"
@@ -118,14 +125,10 @@ class EntityDefinition(RecordRequests):
         if end and end.short_page and not self.page:
             yield "`end.shortPage` needs `page`: how many records are asked for"
         for listing in (self.listing, *([self.changes.listing] if self.changes else [])):
-            yield from _request_conflicts(listing, list(self._parameters()))
+            yield from _request_conflicts(
+                listing, [(location, name) for _, location, name in self.parameters()]
+            )
         yield from self.record_conflicts()
-
-    def _parameters(self) -> Iterator[tuple[Location, str]]:
-        for part in (self.page, self.pagination, self.increment):
-            parameter = getattr(part, "parameter", None)
-            if part and parameter:
-                yield getattr(part, "location", "query"), parameter
 
 
 def _request_conflicts(request: ListRequest, parameters: list[tuple[Location, str]]) -> Iterator[str]:
@@ -202,7 +205,7 @@ def _credential_problems(definition: RestDefinition) -> list[Problem]:
     auth = definition.auth
     if not isinstance(auth, ApiKeyAuth):
         return []
-    return [
+    fixed = [
         Problem(f"{place}.{part}.{name}", "is where `auth` puts the API key; remove it here")
         for place, request in definition.requests()
         for part, names, taken in (
@@ -211,6 +214,19 @@ def _credential_problems(definition: RestDefinition) -> list[Problem]:
         )
         for name in names
         if taken is not None and name.lower() == taken.lower()
+    ]
+    return fixed + _parameters_of_the_key(definition, auth.parameter)
+
+
+def _parameters_of_the_key(definition: RestDefinition, taken: str | None) -> list[Problem]:
+    return [
+        Problem(
+            f"rest.entities.{name}.{part}.parameter",
+            "is where `auth` puts the API key; correct one of the two names",
+        )
+        for name, entity in definition.entities.items()
+        for part, location, parameter in entity.parameters()
+        if location == "query" and taken is not None and parameter.lower() == taken.lower()
     ]
 
 

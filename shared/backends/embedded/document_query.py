@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 import orjson
 
 from shared.backends.embedded.document_tables import LIVE, DocumentTable, key_expression
-from shared.backends.query_rules import ID_INDEX, Index, fitting_index
+from shared.backends.query_rules import ID_INDEX, Index, fitting_index, mangled_continuation
 from shared.domain.containers import NO_TTL
-from shared.domain.errors import InvalidRequestError
 from shared.ports.documents import JsonObject, Op, Query, Scalar, Where
 
 Term: TypeAlias = tuple[str, tuple[Any, ...]]
@@ -61,7 +60,7 @@ class Place:
                 0 < rowid < 2**63
             ):
                 return cls(value, document_id, rowid)
-        raise InvalidRequestError("The continuation is mangled.")
+        raise mangled_continuation()
 
     @classmethod
     def of(cls, query: Query, body: JsonObject, rowid: int) -> Place:

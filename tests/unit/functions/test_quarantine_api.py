@@ -90,11 +90,32 @@ async def test_a_discarded_record_is_gone(app: LiveApp, path: str) -> None:
     assert len(await entries(app, path)) == 1
 
 
+async def test_a_stale_replay_is_refused(app: LiveApp, path: str) -> None:
+    """Whoever names a version gets that one taken, or 412."""
+    entry = (await entries(app, path))[0]
+    await map_fields(app, path, {"externalField": "id", "shardField": "name"})
+    again = f"quarantine/{entry['id']}/replay"
+    assert (await app.admin.call("POST", again, If_Match='"another"')).status == 412
+    assert (await app.admin.call("POST", again, If_Match=f'"{entry["etag"]}"')).status == 200
+
+
+async def test_a_whole_quarantine_is_replayed_at_once(app: LiveApp, path: str) -> None:
+    """Counts, and nothing left to call again for; with a key, the answer can be had twice."""
+    await map_fields(app, path, {"externalField": "id", "shardField": "name"})
+    everything = f"{path}/quarantine/replay"
+    answers = [await app.admin.call("POST", everything, {"limit": 10}, Idempotency_Key="k") for _ in "12"]
+    expected = {"stored": 2, "superseded": 0, "rejected": 0, "notReplayable": 0, "continuation": None}
+    assert [(answer.status, answer.body) for answer in answers] == [(200, expected)] * 2
+    assert await entries(app, path) == []
+    assert (await app.admin.call("POST", everything)).body == {**expected, "stored": 0}
+
+
 async def test_another_tenant_sees_no_rejected_record(app: LiveApp, path: str) -> None:
     """404 for the integration as for the entries."""
     entry = (await entries(app, path))[0]
     stranger = app.client(Role.TENANT_ADMIN, tenant="other")
     assert (await stranger.call("GET", f"{path}/quarantine")).status == 404
+    assert (await stranger.call("POST", f"{path}/quarantine/replay")).status == 404
     for action in ("replay", "discard"):
         assert (await stranger.call("POST", f"quarantine/{entry['id']}/{action}")).status == 404
     assert len(await entries(app, path)) == 2
@@ -106,6 +127,7 @@ async def test_another_tenant_sees_no_rejected_record(app: LiveApp, path: str) -
         ("GET", "integrations/x/quarantine", {Role.SUPER_ADMIN, Role.TENANT_ADMIN}),
         ("POST", "quarantine/x/replay", {Role.TENANT_ADMIN}),
         ("POST", "quarantine/x/discard", {Role.TENANT_ADMIN}),
+        ("POST", "integrations/x/quarantine/replay", {Role.TENANT_ADMIN}),
     ],
 )
 async def test_only_administrators_deal_with_rejected_records(
@@ -142,6 +164,7 @@ async def test_a_run_under_way_is_cancelled_at_once(app: LiveApp, path: str) -> 
     assert (await app.admin.call("PATCH", path, {"settings": gone})).status == 200
     started = await app.admin.call("POST", f"{path}/sync")
     run = f"executions/{started.body['executionId']}"
+    assert (await app.admin.call("POST", f"{run}/cancel", If_Match='"another"')).status == 412
     cancelled = await app.admin.call("POST", f"{run}/cancel")
     assert (cancelled.status, cancelled.body["status"]) == (200, "cancelled")
     assert (await app.admin.call("GET", run)).body["status"] == "cancelled"

@@ -15,6 +15,7 @@ from shared.domain.schedule import SyncConfig
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
 from shared.ports.documents import JsonObject, Query
+from shared.ports.queue import MessageSender
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
@@ -25,12 +26,14 @@ from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
 from shared.resilience.turns import Turns
+from shared.services.bulk_replay import BulkReplay
 from shared.services.credentials import CredentialVault
 from shared.services.held_deletions import HeldDeletions
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
 from shared.services.quarantine import Quarantine
 from shared.services.read_ahead import ReadAhead
+from shared.services.retaking import Retaking
 from shared.services.run_checkpoints import RunCheckpoints
 from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
@@ -93,8 +96,12 @@ class SyncWorld:
         self.held_deletions = HeldDeletions(
             self.executions, self.integrations, run_checkpoints, self.requests
         )
+        retaking = Retaking(entries, shards, intake)
         self.quarantine = Quarantine(
-            entries, self.integrations, shards, intake, self.leases, lambda: f"replay{next(ids)}"
+            entries, self.integrations, retaking, self.leases, lambda: f"replay{next(ids)}"
+        )
+        self.bulk_replay = BulkReplay(
+            entries, self.integrations, retaking, self.leases, clock, lambda: f"replay{next(ids)}"
         )
         self.sync = InboundSync(
             integrations=self.integrations,
@@ -113,6 +120,10 @@ class SyncWorld:
             clock=clock,
         )
         self.scheduler = SyncScheduler(self.integrations, self.executions, self.requests, self.leases, clock)
+
+    def requests_through(self, sender: MessageSender) -> SyncRequests:
+        """Return a way to start runs whose messages go to this sender."""
+        return SyncRequests(self.executions, self.active_runs, sender, self.clock, lambda: "unused")
 
     async def add_integration(self, **changes: Any) -> Integration:
         mapping = EntityMapping(entity="thing", shard_type_id="thing-shard", fields=FIELDS)

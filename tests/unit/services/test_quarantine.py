@@ -74,6 +74,9 @@ async def test_a_record_that_is_rejected_again_stays_with_its_new_reasons(world:
         (5, None, "stored"),
         (None, 6, "stored"),
         ("2026-01-01", "2026-01-02", "superseded"),
+        ("2026-01-01T10:30:00Z", "2026-01-01T12:00:00+02:00", "stored"),
+        ("2026-01-01T12:00:00+02:00", "2026-01-01T10:30:00Z", "superseded"),
+        ("9", "10", "superseded"),
     ],
 )
 @pytest.mark.parametrize("deleted", [False, True])

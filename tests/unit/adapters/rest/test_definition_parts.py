@@ -101,6 +101,23 @@ BROKEN = {
         changed("rest/auth", {"kind": "apiKey", "parameter": "sort"}),
         [Problem(f"{ENTITY}.list.query.sort", "is where `auth` puts the API key; remove it here")],
     ),
+    "API key where parameters go": (
+        changed("rest/auth", {"kind": "apiKey", "parameter": "Limit"}),
+        [
+            Problem(
+                f"{ENTITY}.page.parameter", "is where `auth` puts the API key; correct one of the two names"
+            )
+        ],
+    ),
+    "API key where the watermark goes": (
+        changed("rest/auth", {"kind": "apiKey", "parameter": "since"}),
+        [
+            Problem(
+                f"{ENTITY}.increment.parameter",
+                "is where `auth` puts the API key; correct one of the two names",
+            )
+        ],
+    ),
     "API key that the headers have too": (
         changed("rest/auth", {"kind": "apiKey", "header": "x-shelf"}),
         [Problem(f"{ENTITY}.list.headers.X-Shelf", "is where `auth` puts the API key; remove it here")],
