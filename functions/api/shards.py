@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -55,6 +55,38 @@ class ShardQuery(WireModel):
     type: Id | None = Field(default=None, description="The shard's type; naming it is faster.")
 
 
+class ShardChange(WireModel):
+    """A shard as it is after its last write; of one that was deleted, only where it came from."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    shard_type_id: str
+    integration_id: str
+    deleted: bool
+    data: dict[str, Any] | None
+    source: ShardSource
+    updated_at: Timestamp
+    etag: str
+
+
+class ShardChanges(WireModel):
+    """A stretch of the stream. `following` is where to go on, now or later, also when nothing has changed."""
+
+    items: tuple[ShardChange, ...]
+    following: str
+
+
+class ShardChangesQuery(WireModel):
+    """Where in the stream to begin, and how much of it to return."""
+
+    since: Annotated[str | None, Field(max_length=4000)] = Field(
+        default=None,
+        description="The `following` of an earlier answer; the beginning of everything without it.",
+    )
+    limit: Annotated[int, Field(ge=1, le=200, description="At most so many shards.")] = 50
+
+
 async def list_shards(call: Call) -> Answer:
     """Answer with an integration's shards of one type, by id."""
     query = call.query(ShardListQuery)
@@ -77,6 +109,21 @@ async def get_shard(call: Call) -> Answer:
     return Answer(_shown(found))
 
 
+async def list_changes(call: Call) -> Answer:
+    """Answer with the tenant's shards in the order of their last writes, each as it is now."""
+    query = call.query(ShardChangesQuery)
+    changes = await call.runtime.shards.changes(call.tenant_id, query.since, query.limit)
+    return Answer(ShardChanges(items=tuple(map(_change, changes.items)), following=changes.following))
+
+
+def _change(document: Document) -> ShardChange:
+    deleted = "deletedAt" in document.body
+    data = None if deleted else document.body["data"]
+    return ShardChange.model_validate(
+        {**document.body, "data": data, "deleted": deleted, "etag": document.etag}
+    )
+
+
 def _shown(document: Document) -> Shard:
     return Shard.model_validate({**document.body, "etag": document.etag})
 
@@ -91,6 +138,16 @@ ROUTES = (
         PLATFORM,
         Listing[Shard],
         query=ShardListQuery,
+    ),
+    Route(
+        "ListShardChanges",
+        "GET",
+        "shards/changes",
+        "The stream of changes to the tenant's shards",
+        list_changes,
+        PLATFORM,
+        ShardChanges,
+        query=ShardChangesQuery,
     ),
     Route("ReadShard", "GET", "shards/{id}", "One shard", get_shard, PLATFORM, Shard, query=ShardQuery),
 )

@@ -240,6 +240,7 @@ MATRIX = [
     ("POST", "integrations/x/sync", {Role.TENANT_ADMIN}),
     ("GET", "executions/x", {Role.SUPER_ADMIN, Role.TENANT_ADMIN}),
     ("GET", "integrations/x/shards", {Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.SERVICE}),
+    ("GET", "shards/changes", {Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.SERVICE}),
     ("GET", "integrations/health", set(Role)),
 ]
 
