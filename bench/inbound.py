@@ -127,7 +127,7 @@ async def _integration(runtime: Any, source: str, page: int) -> Any:
                 "entityMappings": [MAPPING],
             }
         )
-        made = await runtime.integrations.create(TENANT, new)
+        made = await runtime.integrations.create(TENANT, new, "accounts")
         await runtime.integrations.set_credentials(TENANT, made.id, {"token": TOKEN}, "bench")
         return await runtime.integrations.set_active(TENANT, made.id, None, active=True)
     settings = {"settings": {"serverUrl": f"{address.scheme}://{address.netloc}"}}
