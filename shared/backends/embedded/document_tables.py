@@ -37,10 +37,12 @@ _BULK = (
     "INSERT INTO {table} ({key}, etag, expires_at, body)"
     " SELECT {partition_values}, new.value ->> 0, new.value ->> 1, new.value ->> 2,"
     " CAST(substr(?, new.value ->> 3, new.value ->> 4) AS TEXT)"
-    " FROM json_each(?) AS new WHERE {condition}{overwrite}"
+    " FROM json_each(?) AS new WHERE true{overwrite}"
 )
-_STORED = "(SELECT etag FROM {table} WHERE {partition} AND id = new.value ->> 0 AND {live})"
-_CONDITIONS = {"any": "true", "absent": "{stored} IS NULL", "match": "{stored} = new.value ->> 5"}
+_CONFLICTS = (
+    "SELECT count(*) FROM json_each(?) AS new LEFT JOIN {table}"
+    " ON {partition} AND {table}.id = new.value ->> 0 AND {live} WHERE etag IS NOT new.value ->> 1"
+)
 _DELETE = "DELETE FROM {table} WHERE {partition} AND id = ?"
 _VERSION = "SELECT etag FROM {table} WHERE {partition} AND id = ? AND {live}"
 _READ = (
@@ -80,9 +82,10 @@ class DocumentTable:
         columns: The partition's.
         create: Makes the table.
         upsert: Parameters: key, etag, expires_at, body.
-        bulk: By condition (`any`, `absent`, `match`), writes of one partition at once. Parameters: partition,
-            all bodies as one blob, a JSON array of [id, etag, expires_at, first byte (from 1), length,
-            expected etag], and but for `any` the partition and the time once more.
+        bulk: Writes many documents of one partition. Parameters: partition, all bodies as one blob, a JSON
+            array of [id, etag, expires_at, first byte (from 1), length].
+        conflicts: Counts the documents that are not as expected. Parameters: a JSON array of [id, etag or
+            null], partition, time.
         delete: Parameters: key.
         version: Selects the etag; parameters: key, time.
         read: Selects id, etag and body; parameters: partition, a JSON array of ids, time.
@@ -103,7 +106,8 @@ class DocumentTable:
         }
         self._names = names = {**names, "overwrite": _OVERWRITE.format_map(names)}
         self.upsert = _UPSERT.format_map(names)
-        self.bulk = {kind: self._bulk(condition) for kind, condition in _CONDITIONS.items()}
+        self.bulk = _BULK.format_map(names)
+        self.conflicts = _CONFLICTS.format_map(names)
         self.delete = _DELETE.format_map(names)
         self.version = _VERSION.format_map(names)
         self.read = _READ.format_map(names)
@@ -125,10 +129,6 @@ class DocumentTable:
         """
         prefix = " AND ".join(f"{column} = ?" for column in self.columns[:partition_length]) or "true"
         return _CHANGES.format_map({**self._names, "prefix": prefix})
-
-    def _bulk(self, condition: str) -> str:
-        stored = _STORED.format_map(self._names)
-        return _BULK.format_map({**self._names, "condition": condition.format(stored=stored)})
 
     def index_name(self, fields: Index, *, wide: bool) -> str:
         """Return the quoted name of the index on `fields`; `wide` for the one without the partition."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Literal, NamedTuple
 
 import orjson
@@ -25,13 +24,6 @@ class _Row(NamedTuple):
     etag: int
     expires_at: float | None
     body: bytes | None
-
-    @property
-    def condition(self) -> str:
-        """Which of a table's bulk statements takes it."""
-        if not isinstance(self.write, Put) or self.body is None:
-            return "none"
-        return "match" if self.write.if_match is not None else "absent" if self.write.if_absent else "any"
 
 
 def apply_writes(
@@ -70,35 +62,39 @@ def _apply_at_once(
     now_seconds: float,
 ) -> list[WriteResult] | None:
     """Store documents, each once; None, with nothing done, where it is not as simple as that."""
-    ordered = sorted(rows, key=lambda row: row.condition)
-    if ordered[-1].condition == "none" or len({row.id for row in rows}) < len(rows):
+    if any(row.body is None for row in rows) or len({row.id for row in rows}) < len(rows):
         return None
-    connection.execute("SAVEPOINT bulk")
-    for condition, group in groupby(ordered, lambda row: row.condition):
-        same = list(group)
-        again = () if condition == "any" else (*partition, now_seconds)
-        parameters = (*partition, *_packed(same), *again)
-        if connection.execute(table.bulk[condition], parameters).rowcount < len(same):
-            connection.execute("ROLLBACK TO bulk")
+    expected = [_expected(row) for row in rows if _is_conditional(row.write)]
+    if expected:
+        parameters = (orjson.dumps(expected).decode(), *partition, now_seconds)
+        (conflicts,) = connection.execute(table.conflicts, parameters).fetchone()
+        if conflicts:
             return None
-    connection.execute("RELEASE bulk")
+    connection.execute(table.bulk, (*partition, *_packed(rows)))
     return [WriteResult(row.id, "written", str(row.etag)) for row in rows]
 
 
 def _packed(rows: Sequence[_Row]) -> tuple[bytes, str]:
-    """Return rows as a bulk statement takes them: the bodies in one, and what belongs to each."""
+    """Return rows as the bulk statement takes them: the bodies in one, and what belongs to each."""
     bodies = [row.body or b"" for row in rows]
     first, described = 1, []
     for row, body in zip(rows, bodies, strict=True):
-        described.append((row.id, row.etag, row.expires_at, first, len(body), _expected(row.write)))
+        described.append((row.id, row.etag, row.expires_at, first, len(body)))
         first += len(body)
     return b"".join(bodies), orjson.dumps(described).decode()
 
 
-def _expected(write: Write) -> int | None:
-    """Return the etag that a write is conditional on; one that is no number of ours matches nothing."""
-    given = write.if_match or ""
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None  # noqa: PLR2004 - 64 bits
+def _is_conditional(write: Write) -> bool:
+    return write.if_match is not None or (isinstance(write, Put) and write.if_absent)
+
+
+def _expected(row: _Row) -> tuple[str, int | None]:
+    """Return which etag a document must have, None for none; one that is no number of ours is nobody's."""
+    given = row.write.if_match
+    if given is None:
+        return row.id, None
+    ours = given.isascii() and given.isdigit() and len(given) < 19  # noqa: PLR2004 - 64 bits
+    return row.id, int(given) if ours else 0
 
 
 def _apply(
