@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from operator import eq
 from typing import Any
 
 import orjson
@@ -75,12 +76,13 @@ def check_write(container: Container, partition: Partition, write: Write) -> Non
     Raises:
         InvalidRequestError: With a problem for each field to mend.
     """
-    if isinstance(write, Delete):
-        document_id: object = write.id
-        problems = []
-    else:
-        document_id = write.body.get("id")
-        problems = _foreign_fields(container, partition, write)
+    document_id = write.id if isinstance(write, Delete) else write.body.get("id")
+    is_ours = isinstance(write, Delete) or all(
+        map(eq, map(write.body.get, container.partition_key), partition)
+    )
+    if is_ours and is_identifier(document_id):
+        return
+    problems = [] if isinstance(write, Delete) else _foreign_fields(container, partition, write)
     if not is_identifier(document_id):
         problems.append(_not_an_identifier("id"))
     if problems:

@@ -10,7 +10,7 @@ import orjson
 
 from shared.domain.compiled_rules import CompiledRules
 from shared.domain.errors import Reason, RecordRejectedError
-from shared.domain.field_paths import compile_target
+from shared.domain.field_paths import Reader, compile_target
 from shared.domain.field_sources import compile_source, kind_of
 from shared.domain.integration import EntityMapping, FieldMapping
 from shared.domain.shards import TOMBSTONE
@@ -89,6 +89,24 @@ class CompiledMapping:
 
 
 def _compile_field(field: FieldMapping) -> _Step:
+    is_copy = not field.steps and field.default is None and not field.required
+    if is_copy and isinstance(field.external_field, str) and "." not in field.shard_field:
+        return _copying(compile_source(field.external_field), field.shard_field)
+    return _transforming(field)
+
+
+def _copying(read: Reader, target: str) -> _Step:
+    """Return the step of most fields: a value as it is, and nothing can go wrong."""
+
+    def step(record: Mapping[str, Any], data: dict[str, Any]) -> None:
+        value = read(record)
+        if value is not None:
+            data[target] = value
+
+    return step
+
+
+def _transforming(field: FieldMapping) -> _Step:
     read, steps = compile_source(field.external_field), compile_steps(field.steps)
     source_code = f"transform_{kind_of(field.external_field)}"
     target, default, required = field.shard_field, field.default, field.required
