@@ -35,8 +35,8 @@ _OVERWRITE = (
 _UPSERT = "INSERT INTO {table} ({key}, etag, expires_at, body) VALUES ({values}){overwrite}"
 _BULK = (
     "INSERT INTO {table} ({key}, etag, expires_at, body)"
-    " SELECT {partition_values}, new.value ->> 0, new.value ->> 1, new.value ->> 2,"
-    " CAST(substr(?, new.value ->> 3, new.value ->> 4) AS TEXT)"
+    " SELECT {partition_values}, new.value ->> 0, ? + new.key, new.value ->> 1,"
+    " CAST(substr(?, new.value ->> 2, new.value ->> 3) AS TEXT)"
     " FROM json_each(?) AS new WHERE true{overwrite}"
 )
 _CONFLICTS = (
@@ -82,8 +82,8 @@ class DocumentTable:
         columns: The partition's.
         create: Makes the table.
         upsert: Parameters: key, etag, expires_at, body.
-        bulk: Writes many documents of one partition. Parameters: partition, all bodies as one blob, a JSON
-            array of [id, etag, expires_at, first byte (from 1), length].
+        bulk: Writes many documents of one partition. Parameters: partition, the first one's etag, all bodies
+            as one blob, a JSON array of [id, expires_at, first byte (from 1), length].
         conflicts: Counts the documents that are not as expected. Parameters: a JSON array of [id, etag or
             null], partition, time.
         delete: Parameters: key.

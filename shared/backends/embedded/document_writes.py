@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import orjson
@@ -21,57 +22,77 @@ class _Row(NamedTuple):
 
     write: Write
     id: str
-    etag: int
     expires_at: float | None
     body: bytes | None
 
 
-def apply_writes(
-    connection: sqlite3.Connection,
-    table: DocumentTable,
-    partition: Partition,
-    writes: Sequence[Write],
-    now_seconds: float,
-) -> list[WriteResult]:
-    """Apply writes of one partition and return a result for each.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Writes of one partition, made ready outside of the writer's thread, which everybody waits for.
+
+    Attributes:
+        rows: One for each write.
+        now_seconds: When they were made ready.
+        bulk: The parameters that the table's bulk statement takes besides the partition and the first etag;
+            None where the writes have to be done one by one.
+        expected: The parameter of the table's conflicts statement; None where no write has a condition.
+    """
+
+    rows: Sequence[_Row]
+    now_seconds: float
+    bulk: tuple[bytes, str] | None
+    expected: str | None
+
+
+def prepare(table: DocumentTable, partition: Partition, writes: Sequence[Write], now_seconds: float) -> Batch:
+    """Make writes ready.
 
     Raises:
-        InvalidRequestError: One of them is invalid; none was applied.
+        InvalidRequestError: One of them is invalid.
     """
-    first_etag = take_etags(connection, len(writes))
-    rows = [_row(table, partition, write, etag, now_seconds) for etag, write in enumerate(writes, first_etag)]
-    done = len(rows) > _FEW and _apply_at_once(connection, table, partition, rows, now_seconds)
-    return done or [_apply(connection, table, partition, row, now_seconds) for row in rows]
+    rows = [_row(table, partition, write, now_seconds) for write in writes]
+    if len(rows) <= _FEW or any(row.body is None for row in rows) or _has_repetitions(rows):
+        return Batch(rows, now_seconds, None, None)
+    expected = [_expected(row) for row in rows if _is_conditional(row.write)]
+    return Batch(rows, now_seconds, _packed(rows), orjson.dumps(expected).decode() if expected else None)
 
 
-def _row(table: DocumentTable, partition: Partition, write: Write, etag: int, now_seconds: float) -> _Row:
+def apply_writes(
+    connection: sqlite3.Connection, table: DocumentTable, partition: Partition, batch: Batch
+) -> list[WriteResult]:
+    """Apply writes of one partition and return a result for each."""
+    first_etag = take_etags(connection, len(batch.rows))
+    if batch.bulk and not _has_conflicts(connection, table, partition, batch):
+        connection.execute(table.bulk, (*partition, first_etag, *batch.bulk))
+        return [WriteResult(row.id, "written", str(etag)) for etag, row in enumerate(batch.rows, first_etag)]
+    return [
+        _apply(connection, table, partition, row, etag, batch.now_seconds)
+        for etag, row in enumerate(batch.rows, first_etag)
+    ]
+
+
+def _row(table: DocumentTable, partition: Partition, write: Write, now_seconds: float) -> _Row:
     check_write(table.container, partition, write)
     if isinstance(write, Delete):
-        return _Row(write, write.id, etag, None, None)
+        return _Row(write, write.id, None, None)
     body = encode(write.body)
     lifetime = lifetime_seconds(table.container, write.body)
     expires_at = None if lifetime is None else now_seconds + lifetime
-    return _Row(write, write.body["id"], etag, expires_at, body if len(body) <= MAX_DOCUMENT_BYTES else None)
+    return _Row(write, write.body["id"], expires_at, body if len(body) <= MAX_DOCUMENT_BYTES else None)
 
 
-def _apply_at_once(
-    connection: sqlite3.Connection,
-    table: DocumentTable,
-    partition: Partition,
-    rows: Sequence[_Row],
-    now_seconds: float,
-) -> list[WriteResult] | None:
-    """Store documents, each once; None, with nothing done, where it is not as simple as that."""
-    if any(row.body is None for row in rows) or len({row.id for row in rows}) < len(rows):
-        return None
-    expected = [_expected(row) for row in rows if _is_conditional(row.write)]
-    if expected:
-        parameters = (orjson.dumps(expected).decode(), *partition, now_seconds)
-        (conflicts,) = connection.execute(table.conflicts, parameters).fetchone()
-        if conflicts:
-            return None
-    connection.execute(table.bulk, (*partition, *_packed(rows)))
-    return [WriteResult(row.id, "written", str(row.etag)) for row in rows]
+def _has_repetitions(rows: Sequence[_Row]) -> bool:
+    return len({row.id for row in rows}) < len(rows)
+
+
+def _has_conflicts(
+    connection: sqlite3.Connection, table: DocumentTable, partition: Partition, batch: Batch
+) -> bool:
+    if batch.expected is None:
+        return False
+    parameters = (batch.expected, *partition, batch.now_seconds)
+    (conflicts,) = connection.execute(table.conflicts, parameters).fetchone()
+    return bool(conflicts)
 
 
 def _packed(rows: Sequence[_Row]) -> tuple[bytes, str]:
@@ -79,7 +100,7 @@ def _packed(rows: Sequence[_Row]) -> tuple[bytes, str]:
     bodies = [row.body or b"" for row in rows]
     first, described = 1, []
     for row, body in zip(rows, bodies, strict=True):
-        described.append((row.id, row.etag, row.expires_at, first, len(body)))
+        described.append((row.id, row.expires_at, first, len(body)))
         first += len(body)
     return b"".join(bodies), orjson.dumps(described).decode()
 
@@ -102,6 +123,7 @@ def _apply(
     table: DocumentTable,
     partition: Partition,
     row: _Row,
+    etag: int,
     now_seconds: float,
 ) -> WriteResult:
     key = (*partition, row.id)
@@ -116,8 +138,8 @@ def _apply(
         return WriteResult(row.id, "exists")
     if write.if_match is not None and write.if_match != stored:
         return WriteResult(row.id, "stale")
-    connection.execute(table.upsert, (*key, row.etag, row.expires_at, row.body.decode()))
-    return WriteResult(row.id, "written", str(row.etag))
+    connection.execute(table.upsert, (*key, etag, row.expires_at, row.body.decode()))
+    return WriteResult(row.id, "written", str(etag))
 
 
 def _delete(

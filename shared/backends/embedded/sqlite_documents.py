@@ -13,7 +13,7 @@ import orjson
 from shared.backends.document_rules import check_partition, is_identifier, partition_of
 from shared.backends.embedded.document_query import Place, compile_query
 from shared.backends.embedded.document_tables import DocumentTable, create_tables
-from shared.backends.embedded.document_writes import apply_writes
+from shared.backends.embedded.document_writes import apply_writes, prepare
 from shared.backends.embedded.sqlite_connection import SqliteDatabase
 from shared.backends.query_rules import (
     check_changes,
@@ -194,9 +194,11 @@ class SqliteDocumentStore:
     async def _write(
         self, table: DocumentTable, partition: Partition, writes: Sequence[Write]
     ) -> list[WriteResult]:
+        batch = prepare(table, partition, writes, self._now_seconds())
+
         def work(connection: sqlite3.Connection) -> list[WriteResult]:
             self._purge_if_due(connection)
-            return apply_writes(connection, table, partition, writes, self._now_seconds())
+            return apply_writes(connection, table, partition, batch)
 
         return await self._database.write(work)
 
