@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,7 +35,9 @@ from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases, release_abandoned
+from shared.resilience.retry import Retry, RetryPolicy
 from shared.resilience.turns import Turns
+from shared.services.access_tokens import AccessTokens
 from shared.services.bulk_replay import BulkReplay
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
@@ -54,6 +57,7 @@ from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
+from shared.services.token_grants import TokenGrants
 from shared.telemetry.logs import configure_logging
 
 _READ_AHEAD_RUNS = 16
@@ -286,7 +290,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         intake=intake,
         sweeper=Sweeper(of.shards, of.seen_marks, checkpoints, clock),
         adapters=adapters,
-        vault=vault,
+        vault=_access_tokens(vault, adapters, integrations, leases, clock, stack),
         leases=leases,
         turns=SyncTurns(Turns(documents, clock), requests, settings.sync_limits.max_concurrent_syncs),
         requests=requests,
@@ -327,6 +331,21 @@ def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Adapte
     registry = AdapterRegistry(clock, allow_private_addresses=settings.allow_private_addresses)
     stack.push_async_callback(registry.close)
     return registry
+
+
+def _access_tokens(
+    vault: CredentialVault,
+    adapters: AdapterSource,
+    integrations: IntegrationRepository,
+    leases: Leases,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> AccessTokens:
+    saving = Retry(RetryPolicy(max_attempts=10), clock=clock, random=random.random)
+    grants = TokenGrants(vault, integrations, leases, saving, clock)
+    tokens = AccessTokens(vault, adapters, grants, clock)
+    stack.push_async_callback(tokens.close)
+    return tokens
 
 
 def _shipped_providers() -> Sequence[ProviderDocument]:

@@ -34,7 +34,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 _VISIBLE = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HEADERS = {"Accept": "application/json", "User-Agent": "castiel-integrations/1"}
+_HEADERS = {"Accept": JSON_TYPE, "User-Agent": "castiel-integrations/1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class HttpRequest:
         url: Absolute and already percent-encoded; it goes out as it is.
         headers: Besides the client's own.
         timeout_seconds: For the whole exchange, from the connection to the body's last byte.
+        connect_timeout_seconds: Until there is a connection.
         body: What to send.
         content_type: Of the body.
         secrets: What no message about the answer may repeat.
@@ -56,6 +57,7 @@ class HttpRequest:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = API_CALL_TIMEOUT_SECONDS
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
     body: bytes | None = field(default=None, repr=False)
     content_type: str = JSON_TYPE
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
@@ -93,11 +95,12 @@ class HttpResponse:
         """True when the status is 2xx."""
         return self.status // 100 == 2  # noqa: PLR2004 - the first digit is the status class (RFC 9110, 15)
 
-    def require_success(self, retry_after_seconds: float | None = None) -> None:
+    def require_success(self, retry_after_seconds: float | None = None, said: str = "") -> None:
         """Return when the status is 2xx.
 
         Args:
             retry_after_seconds: The pause asked for; without it, that of the header Retry-After.
+            said: What the provider says about a failure, fit for a message.
 
         Raises:
             ThrottledError, UnavailableError: 408, 425, 429 and 5xx, with the pause asked for.
@@ -109,7 +112,7 @@ class HttpResponse:
             pause = retry_after_seconds
             if pause is None:
                 pause = parse_retry_after(self.headers.get("Retry-After"), now=self.received_at)
-            raise error_of_status(self.status, self.request.place, retry_after_seconds=pause)
+            raise error_of_status(self.status, self.request.place, retry_after_seconds=pause, said=said)
 
     def json(self) -> Any:
         """Parse the body.
@@ -174,7 +177,9 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest) -> HttpResponse:
         url = _require_url(request.url)
-        timeout = aiohttp.ClientTimeout(total=request.timeout_seconds, sock_connect=CONNECT_TIMEOUT_SECONDS)
+        timeout = aiohttp.ClientTimeout(
+            total=request.timeout_seconds, sock_connect=request.connect_timeout_seconds
+        )
         try:
             async with self._open().request(
                 request.method,

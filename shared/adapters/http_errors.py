@@ -30,6 +30,9 @@ LONGEST_PAUSE_SECONDS = 86_400.0
 _FIRST_EPOCH_SECONDS = 1_000_000_000.0
 """September 2001: a number of seconds from here on is a moment, not a pause of thirty years."""
 
+_FIRST_EPOCH_MILLISECONDS = 100_000_000_000.0
+"""March 1973 in milliseconds, and the year 5138 in seconds."""
+
 _SECONDS = re.compile(r"\d+(\.\d+)?")
 
 
@@ -119,10 +122,20 @@ def error_of_exception(error: BaseException, place: str) -> IntegrationError:
     return verdict.error(f"{place} {verdict.says} ({type(error).__name__}).")
 
 
-def error_of_status(status: int, place: str, *, retry_after_seconds: float | None) -> IntegrationError:
-    """Translate a status that is not a success."""
+def error_of_status(
+    status: int, place: str, *, retry_after_seconds: float | None, said: str = ""
+) -> IntegrationError:
+    """Translate a status that is not a success.
+
+    Args:
+        status: The code.
+        place: Method, host and path.
+        retry_after_seconds: The pause asked for.
+        said: What the provider says about it, fit for a message.
+    """
     verdict = VERDICTS.get(status) or VERDICTS.get(status // 100, _UNEXPECTED)
-    message = f"{place} {verdict.says} (status {status})."
+    details = f"{status}: {said!r}" if said else f"{status}"
+    message = f"{place} {verdict.says} (status {details})."
     if issubclass(verdict.error, RetryableError):
         return verdict.error(message, retry_after_seconds=retry_after_seconds)
     return verdict.error(message)
@@ -145,10 +158,10 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
 
 
 def parse_pause(value: Any, *, now: datetime) -> float | None:
-    """Read a pause as providers write it: what Retry-After may have, seconds since 1970, or ISO 8601.
+    """Read a pause as providers write it: what Retry-After may have, ISO 8601, or a time since 1970.
 
     Args:
-        value: Text or number.
+        value: Text or number; large ones are seconds since 1970, very large ones milliseconds.
         now: When the answer came.
 
     Returns:
@@ -156,7 +169,8 @@ def parse_pause(value: Any, *, now: datetime) -> float | None:
     """
     text = str(value).strip() if type(value) in {str, int, float} else ""
     if _SECONDS.fullmatch(text) and float(text) >= _FIRST_EPOCH_SECONDS:
-        return min(max(float(text) - now.timestamp(), 0.0), LONGEST_PAUSE_SECONDS)
+        moment = float(text) / (1000 if float(text) >= _FIRST_EPOCH_MILLISECONDS else 1)
+        return min(max(moment - now.timestamp(), 0.0), LONGEST_PAUSE_SECONDS)
     pause = parse_retry_after(text, now=now)
     if pause is not None:
         return pause

@@ -10,6 +10,7 @@ import orjson
 MAX_DEPTH = 64
 """No API that we know nests deeper than a dozen levels; what reads records later recurses."""
 
+_TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which parsers may ignore (RFC 8259, 8.1)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -24,18 +25,24 @@ class NotJsonError(ValueError):
 def parse_json(body: bytes, content_type: str) -> Any:
     """Parse a body. Of several values for one key in an object, the last counts.
 
+    Whole numbers over 64 bits become floats, as in most languages.
+
     Args:
         body: JSON in UTF-8 (RFC 8259, 8.1).
         content_type: The header; a charset in it counts only where the body is not ASCII, because servers
             name one without looking.
 
     Raises:
-        NotJsonError: Another encoding, nested deeper than 64 levels, or no JSON at all.
+        NotJsonError: Empty, another encoding, nested deeper than 64 levels, or no JSON at all.
     """
+    if not body:
+        raise NotJsonError("an empty body")
     _require_utf8(body, content_type)
     try:
         value = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if error.msg.startswith("depth limit"):  # orjson's own, 1024
+            raise NotJsonError(_TOO_DEEP) from None
         raise NotJsonError(f"something other than JSON ({content_type})") from None
     _require_shallow(body, value)
     return value
@@ -62,7 +69,7 @@ def _require_shallow(body: bytes, value: Any) -> None:
             break
         brackets = left
     if brackets and _is_deep(value):
-        raise NotJsonError(f"JSON nested deeper than {MAX_DEPTH} levels")
+        raise NotJsonError(_TOO_DEEP)
 
 
 def _is_deep(value: Any) -> bool:

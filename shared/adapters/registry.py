@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.rest import auth, definition, deletions
+from shared.adapters.rest import auth, definition
+from shared.adapters.rest.oauth import OAuth2
+from shared.adapters.rest.pacing import Pacing
 from shared.adapters.scoped import ScopedAdapter
 from shared.domain.errors import Problem
 from shared.domain.integration import Integration
@@ -14,7 +16,7 @@ from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
 from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
 from shared.ports.clock import Clock
-from shared.resilience.retry import Retry, RetryPolicy
+from shared.ports.token_source import TokenEndpoint
 
 if TYPE_CHECKING:
     from shared.adapters.http import HttpClient
@@ -38,7 +40,7 @@ class AdapterRegistry:
     ) -> None:
         self._clock = clock
         self._allow_private_addresses = allow_private_addresses
-        self._retry = Retry(RetryPolicy(), clock=clock, random=jitter)
+        self._pacing = Pacing(clock, jitter)
         self._http: HttpClient | None = None
 
     def open(
@@ -49,14 +51,25 @@ class AdapterRegistry:
         Raises:
             ConfigurationError: The provider's document has problems, or settings or credentials don't fit it.
         """
-        # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.
-        from shared.adapters.http import HttpClient  # noqa: PLC0415 - see above
-        from shared.adapters.rest.adapter import RestAdapter  # noqa: PLC0415 - see above
+        from shared.adapters.rest.adapter import RestAdapter  # noqa: PLC0415 - imports aiohttp
 
-        if self._http is None:
-            self._http = HttpClient(clock=self._clock, allow_private_addresses=self._allow_private_addresses)
-        adapter = RestAdapter(self._http, self._retry, provider, integration, credentials)
+        adapter = RestAdapter(self._client(), self._pacing, provider, integration, credentials)
         return ScopedAdapter(adapter, integration)
+
+    def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
+        """Return where an integration's access tokens come from; None where its provider knows no such thing.
+
+        Raises:
+            ConfigurationError: The provider's document has problems, or the settings don't fit it.
+        """
+        parsed = definition.RestDefinition.parse(provider)
+        if not isinstance(parsed.auth, OAuth2):
+            return None
+        from shared.adapters.rest.connection import Connection  # noqa: PLC0415 - yarl takes 25 ms
+        from shared.adapters.rest.token_endpoint import RestTokenEndpoint  # noqa: PLC0415 - imports aiohttp
+
+        connection = Connection.of(provider, parsed, integration.settings)
+        return RestTokenEndpoint(self._client(), parsed.auth, connection, parsed.timeouts)
 
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the credentials that an integration of the provider must have.
@@ -84,8 +97,7 @@ class AdapterRegistry:
         Raises:
             ConfigurationError: The document has problems.
         """
-        found = definition.RestDefinition.parse(provider).entities.get(entity)
-        return deletions.sweep_of(found.deletions, found.pagination) if found else Sweep.NEVER
+        return definition.RestDefinition.parse(provider).sweep_of(entity)
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         """Make sure that an integration's settings are what the provider's document asks for.
@@ -102,3 +114,11 @@ class AdapterRegistry:
         http, self._http = self._http, None
         if http:
             await http.close()
+
+    def _client(self) -> HttpClient:
+        # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.
+        from shared.adapters.http import HttpClient  # noqa: PLC0415 - see above
+
+        if self._http is None:
+            self._http = HttpClient(clock=self._clock, allow_private_addresses=self._allow_private_addresses)
+        return self._http

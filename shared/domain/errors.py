@@ -13,6 +13,7 @@
     │   ├── CredentialsRejectedError  the provider does not know us (any more)
     │   ├── AccessDeniedError         the provider knows us and refuses
     │   ├── ProviderContractError     the provider's answer is not what its document says
+    │   ├── NoProgressError           a run comes back to where it was, again and again
     │   └── UnreadableMessageError    a queue message that no version of this app wrote
     ├── RecordRejectedError       put this record aside and go on with the next
     │   └── DocumentTooLargeError     more than a document may hold
@@ -140,6 +141,12 @@ class ProviderContractError(StopError):
     """The provider's answer is not what its document says."""
 
     code = "provider_contract"
+
+
+class NoProgressError(StopError):
+    """A run does not move on: its next steps would only repeat what was done."""
+
+    code = "no_progress"
 
 
 class ResyncRequiredError(StopError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any, Self, cast
 
@@ -15,6 +14,7 @@ from shared.domain.provider import SettingName
 from shared.domain.scalars import Scalar
 from shared.domain.schedule import SyncConfig
 from shared.domain.transforms import Step, Transform, shortest
+from shared.domain.validation import blame
 from shared.domain.validation_rules import FieldRules
 
 MAX_REASON = 500
@@ -66,24 +66,29 @@ class EntityMapping(WireModel):
 
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
-        targets = [mapping.shard_field for mapping in self.fields]
-        objects = {parent for target in targets for parent in parents_of(target)}
-        clashes = {target for target, times in Counter(targets).items() if times > 1 or target in objects}
-        if clashes:
-            raise ValueError(f"mapped twice, or both a value and an object: {', '.join(sorted(clashes))}")
+        values: set[str] = set()
+        objects: set[str] = set()
+        for index, target in enumerate(mapping.shard_field for mapping in self.fields):
+            parents = parents_of(target)
+            if target in values or target in objects or not values.isdisjoint(parents):
+                place = f"fields.{index}.shardField"
+                raise blame(place, f"{target} is mapped twice, or both a value and an object")
+            values.add(target)
+            objects.update(parents)
         return self
 
     @model_validator(mode="after")
     def _rules_are_on_mapped_fields(self) -> Self:
-        ruled = [rules.field for rules in self.validation]
-        if twice := sorted(field for field, times in Counter(ruled).items() if times > 1):
-            raise ValueError(f"validation: two entries for {', '.join(twice)}; write all its rules in one")
         targets = {mapping.shard_field for mapping in self.fields}
         known = targets.union(*map(parents_of, targets))
-        if strangers := sorted(field for field in ruled if not known & {field, *parents_of(field)}):
-            raise ValueError(
-                f"validation: nothing is mapped to {', '.join(strangers)}; rules are about a shardField"
-            )
+        seen: set[str] = set()
+        for index, field in enumerate(rules.field for rules in self.validation):
+            place = f"validation.{index}.field"
+            if field in seen:
+                raise blame(place, f"{field} has two entries; write all its rules in one")
+            if not known & {field, *parents_of(field)}:
+                raise blame(place, f"nothing is mapped to {field}; rules are about a shardField")
+            seen.add(field)
         return self
 
 
@@ -100,20 +105,20 @@ class IntegrationSettings(WireModel):
 
     @model_validator(mode="after")
     def _entities_are_mapped_once(self) -> Self:
-        entities = [mapping.entity for mapping in self.entity_mappings]
-        if len(set(entities)) < len(entities):
-            raise ValueError("entityMappings: each entity can be mapped once")
+        entities: set[str] = set()
+        for index, mapping in enumerate(self.entity_mappings):
+            if mapping.entity in entities:
+                place = f"entityMappings.{index}.entity"
+                raise blame(place, f"{mapping.entity} is mapped already; map each entity once")
+            entities.add(mapping.entity)
         return self
 
     @model_validator(mode="after")
     def _types_are_allowed(self) -> Self:
-        denied = {
-            mapping.shard_type_id
-            for mapping in self.entity_mappings
-            if self.allowed_shard_types is not None and mapping.shard_type_id not in self.allowed_shard_types
-        }
-        if denied:
-            raise ValueError(f"entityMappings: not among allowedShardTypes: {', '.join(sorted(denied))}")
+        for index, mapping in enumerate(self.entity_mappings):
+            if self.allowed_shard_types is not None and mapping.shard_type_id not in self.allowed_shard_types:
+                place = f"entityMappings.{index}.shardTypeId"
+                raise blame(place, f"{mapping.shard_type_id} is not in allowedShardTypes")
         return self
 
 

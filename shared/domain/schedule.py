@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.domain.cron import cron_times, require_cron, require_time_zone
 from shared.domain.model import WireModel
+from shared.domain.validation import blame
 
 MAX_JITTER = timedelta(minutes=5)
 """The longest delay: what is due every day need not wait long."""
@@ -48,9 +49,9 @@ class SyncConfig(WireModel):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if self.interval_seconds is not None and self.cron is not None:
-            raise ValueError("give intervalSeconds or cron, not both")
+            raise blame("cron", "is given beside intervalSeconds; keep one of them")
         if self.time_zone is not None and self.cron is None:
-            raise ValueError("timeZone needs cron: an interval has no time of day")
+            raise blame("timeZone", "needs cron: an interval has no time of day")
         return self
 
 

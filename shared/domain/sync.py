@@ -7,11 +7,17 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from shared.domain.errors import NoProgressError
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 from shared.domain.quality import DataQualityMetrics, QualityTally
+from shared.domain.recurrence import Recurrence
+from shared.domain.shards import content_hash
 from shared.domain.sweeps import HeldSweep, Inventory, SweepProgress
 
 Watermark = str | int
+
+MAX_REPEATED_STEPS = 3
+"""How often a run may come back to where one of its steps began: once may be right, after a resync."""
 
 
 class SyncMode(StrEnum):
@@ -95,6 +101,7 @@ class RunProgress(WireModel):
         watermark: Where the next incremental run may begin once this run is done.
         sweep: Every page is stored, and what is gone at the source is being removed; None before that.
         done: Nothing is left to do for the entity.
+        steps: Where the steps of the run began, to notice one that does not move on.
     """
 
     execution_id: Id
@@ -105,6 +112,22 @@ class RunProgress(WireModel):
     quality: QualityTally = QualityTally()
     sweep: SweepProgress | None = None
     done: bool = False
+    steps: Recurrence = Recurrence()
+
+    def beginning_step(self) -> Self:
+        """Return the progress with a note of where a step begins; what the step saves keeps that.
+
+        Raises:
+            NoProgressError: The run comes back to the same place again and again.
+        """
+        place = content_hash({"position": self.position, "watermark": self.watermark})
+        steps = self.steps.after(place)
+        if steps.times >= MAX_REPEATED_STEPS:
+            raise NoProgressError(
+                f"The run came back to the same place of the provider's data {steps.times} times, without an"
+                " end: the provider repeats its positions. Correct `pagination` in its document."
+            )
+        return self.model_copy(update={"steps": steps})
 
     @property
     def saves(self) -> int:

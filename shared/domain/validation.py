@@ -7,11 +7,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from shared.domain.errors import Problem
 
 _WHOLE = "(body)"
 """Stands for the path of a problem with the whole."""
+
+_BLAMED = "blamed"
+"""Type of the errors that validators of whole models raise about one of their keys."""
 
 _CURES = {
     "missing": "is missing; add it",
@@ -39,6 +43,16 @@ _CURES = {
 """Sentences by pydantic's error type, filled from the error's context."""
 
 
+def blame(key: str, message: str) -> PydanticCustomError:
+    """Return an error for a model's validator to raise: about one key below, not about the whole object.
+
+    Args:
+        key: Dotted path from the model to the key, as in the document; empty for the whole.
+        message: What is wrong with it and what to do.
+    """
+    return PydanticCustomError(_BLAMED, "{message}", {"key": key, "message": message})
+
+
 def problems_of(
     error: ValidationError, document: Any, *, known_keys: Sequence[str] = (), prefix: str = ""
 ) -> list[Problem]:
@@ -53,7 +67,7 @@ def problems_of(
     details = error.errors(include_url=False)
     places = [tuple(detail["loc"]) for detail in details]
     return [
-        Problem(prefix + (_path(detail["loc"], document) or _WHOLE), _message(detail, known_keys))
+        Problem(prefix + (_path(_location(detail), document) or _WHOLE), _message(detail, known_keys))
         for detail in details
         if detail["type"] != "too_short" or not _has_worse_inside(detail["loc"], places)
     ]
@@ -73,6 +87,11 @@ def _has_worse_inside(location: Sequence[int | str], places: Sequence[tuple[int 
     """True where entries of a list are wrong: they are missing from it only because of that."""
     depth = len(location)
     return any(len(place) > depth and place[:depth] == tuple(location) for place in places)
+
+
+def _location(detail: Mapping[str, Any]) -> tuple[int | str, ...]:
+    key = detail["ctx"]["key"] if detail["type"] == _BLAMED else ""
+    return (*detail["loc"], *filter(None, key.split(".")))
 
 
 def _path(location: Sequence[int | str], document: Any) -> str:

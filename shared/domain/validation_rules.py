@@ -13,6 +13,7 @@ from shared.domain.field_paths import FieldPath
 from shared.domain.iso_codes import COUNTRIES
 from shared.domain.model import WireModel
 from shared.domain.named_checks import NAMED_CHECKS
+from shared.domain.validation import blame
 from shared.domain.value_formats import FormatName
 from shared.domain.value_tests import pattern_test, range_test
 
@@ -34,7 +35,7 @@ class ValueRange(WireModel):
         if len({isinstance(bound, str) for bound in bounds}) > 1:
             raise ValueError("min and max are both numbers, or both dates")
         if not range_test(self.min, self.max)(bounds[0]):
-            raise ValueError("min is above max; swap them")
+            raise blame("min", "is above max; swap them")
         return self
 
 
@@ -86,9 +87,9 @@ class FieldRules(WireModel):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.region and self.format != "phone":
-            raise ValueError("region is for the format phone; add it, or leave region out")
+            raise blame("region", "is for the format phone; add it, or leave region out")
         if self.min_length is not None and self.max_length is not None and self.min_length > self.max_length:
-            raise ValueError("minLength is above maxLength; swap them")
+            raise blame("minLength", "is above maxLength; swap them")
         if not self.model_fields_set - {"field"}:
             raise ValueError(f"no rule is given for {self.field}; add one, or leave the entry out")
         return self

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from shared.domain.dates import MomentReader, moment_reader, utc_text
 from shared.domain.scalars import is_blank, to_number, to_text
 from shared.domain.transform_step import Transformation, TransformStep
+from shared.domain.validation import blame
 
 
 class Number(TransformStep):
@@ -55,7 +56,8 @@ class Boolean(TransformStep):
     def _words_differ(self) -> Self:
         both = {_folded(word) for word in self.true_words} & {_folded(word) for word in self.false_words}
         if both:
-            raise ValueError(f"in trueWords and in falseWords: {', '.join(sorted(both))}; keep each in one")
+            words = ", ".join(sorted(both))
+            raise blame("trueWords", f"has words of falseWords too: {words}; keep each in one")
         return self
 
     def compiled(self) -> Transformation:

@@ -10,13 +10,20 @@ from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
+from shared.ports.token_source import TokenEndpoint, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An integration's secrets by their names, as `credential_fields` tells them. The repr shows none."""
+    """What an integration signs in with. The repr shows nothing of it.
+
+    Attributes:
+        values: Its secrets by their names, as `credential_fields` tells them.
+        tokens: Its access tokens, where the provider has a token endpoint; `values` are not needed then.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: TokenSource | None = field(default=None, repr=False)
 
 
 NO_CREDENTIALS = Credentials()
@@ -51,12 +58,14 @@ class FetchRequest:
         watermark: Where an incremental run begins; None reads everything.
         position: The `next_position` of the page before; None for the first.
         page_size: How many records to ask for; the provider may give fewer.
+        fields: Dotted paths of all that will be read of a record; None where that is not known.
     """
 
     entity: str
     watermark: str | int | None
     position: Mapping[str, Any] | None
     page_size: int
+    fields: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +77,14 @@ class SourcePage:
         next_position: How to ask for the next page, as JSON that a checkpoint keeps; None after the last.
         watermark: Where the next incremental run may begin once every page up to this one is stored;
             None when the page tells nothing.
+        complete: False on the last page where the reading has left out what may still be there: then nothing
+            that it has not seen counts as gone.
     """
 
     records: Sequence[SourceRecord]
     next_position: Mapping[str, Any] | None
     watermark: str | int | None
+    complete: bool = True
 
 
 class Adapter(Protocol):
@@ -180,6 +192,14 @@ class AdapterSource(Protocol):
         Raises:
             ConfigurationError: The integration's settings or its credentials lack what the provider's
                 document needs.
+        """
+        ...
+
+    def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
+        """Return where an integration's access tokens come from; None where its provider knows no such thing.
+
+        Raises:
+            ConfigurationError: The provider's document has problems, or the settings don't fit it.
         """
         ...
 

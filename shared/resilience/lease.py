@@ -26,6 +26,9 @@ from shared.telemetry.logs import get_logger
 LEASE_SECONDS = 60.0
 """How long a lease lasts without renewal: what a crashed holder costs the next one at most."""
 
+POLL_SECONDS = 0.5
+"""How often somebody who waits for a lease looks whether it is free."""
+
 _CONTAINER = "leases"
 _log = get_logger("lease")
 
@@ -74,19 +77,19 @@ class Leases:
         self._seconds = seconds
 
     @contextlib.asynccontextmanager
-    async def hold(self, scope: str, name: str) -> AsyncIterator[Lease]:
+    async def hold(self, scope: str, name: str, *, patience_seconds: float = 0.0) -> AsyncIterator[Lease]:
         """Hold a lease for a block and keep it renewed.
 
         Args:
             scope: The tenant's id, or `system`.
             name: The thing to work on, unique in its scope.
+            patience_seconds: How long to wait for another holder to end.
 
         Raises:
             LeaseHeldError: Somebody else holds it; carries the seconds until it can run out.
             UnavailableError: The store does not answer.
         """
-        started = self._clock.monotonic()
-        document = await self._acquire(scope, name)
+        document, started = await self._acquire_within(patience_seconds, scope, name)
         lease = Lease(name, self._clock, document.body["fencingToken"], started + self._seconds)
         renewal = asyncio.create_task(self._keep(lease, document), name=f"renew lease {name}")
         try:
@@ -97,6 +100,18 @@ class Leases:
             if isinstance(ended, Exception):
                 _log.error("Renewing the lease on %s ended", name, exc_info=ended)
             await self._release(scope, name, lease.fencing_token)
+
+    async def _acquire_within(self, patience_seconds: float, scope: str, name: str) -> tuple[Document, float]:
+        """Return the lease's document, and when it was asked for."""
+        deadline = self._clock.monotonic() + patience_seconds
+        while True:
+            started = self._clock.monotonic()
+            try:
+                return await self._acquire(scope, name), started
+            except LeaseHeldError:
+                if started >= deadline:
+                    raise
+            await self._clock.sleep(POLL_SECONDS)
 
     async def _acquire(self, scope: str, name: str) -> Document:
         held = await self._store.get(_CONTAINER, (scope,), name)

@@ -1,10 +1,11 @@
-"""Static credentials of integrations: keys and passwords in the secret store, and nowhere else."""
+"""Credentials of integrations: keys, passwords and refresh tokens in the secret store, and nowhere else."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from shared.domain.errors import (
     CredentialsRejectedError,
@@ -19,12 +20,16 @@ from shared.domain.provider import Provider
 from shared.domain.secret_names import credential_secret_name
 from shared.ports.adapter import NO_CREDENTIALS, AdapterSource, Credentials
 from shared.ports.clock import Clock
-from shared.ports.secrets import SecretStore
+from shared.ports.secrets import Secret, SecretStore
 
 CACHE_SECONDS = 300.0
 """How long a secret is remembered (guide, "Credential Caching")."""
 
 MAX_CACHED = 1000
+
+_SYSTEM = "system"
+_FOLLOWS = "follows"
+"""The tag of a rotation: the version that it takes the place of."""
 
 
 class CredentialVersion(WireModel):
@@ -38,6 +43,19 @@ class CredentialVersion(WireModel):
 class _Cached:
     credentials: Credentials
     until: float
+
+
+class CredentialSource(Protocol):
+    """Has what adapters sign in with."""
+
+    async def of(self, integration: Integration, provider: Provider) -> Credentials:
+        """Return an integration's credentials.
+
+        Raises:
+            CredentialsRejectedError: The provider asks for some, and none are stored or they are disabled.
+            UnavailableError: The secret store does not answer.
+        """
+        ...
 
 
 class CredentialVault:
@@ -81,13 +99,32 @@ class CredentialVault:
         """
         if not self._adapters.credential_fields(provider):
             return NO_CREDENTIALS
-        name, version = integration.credential_secret_name, integration.credential_version
-        if name is None or version is None:
-            raise CredentialsRejectedError("The integration has no credentials; set them first.")
+        name, version = _names(integration)
         cached = self._cache.get((name, version))
         if cached and cached.until > self._clock.monotonic():
             return cached.credentials
         return await self._load(name, version)
+
+    async def rotate(self, integration: Integration, values: Mapping[str, str]) -> str:
+        """Store what the provider has put in the place of an integration's credentials; return the version.
+
+        The integration does not name it yet; until then `unnamed_rotation` finds it.
+        """
+        name, version = _names(integration)
+        secrets = await self._open_secrets()
+        stored = await secrets.set(name, json.dumps(dict(values)), {"actor": _SYSTEM, _FOLLOWS: version})
+        return stored.version
+
+    async def unnamed_rotation(self, integration: Integration) -> str | None:
+        """Return the version that a rotation has stored and a crash kept the integration from naming.
+
+        Raises:
+            CredentialsRejectedError: There are no credentials, or they are disabled.
+            UnavailableError: The secret store does not answer.
+        """
+        name, version = _names(integration)
+        newest = (await self._get(name, None)).properties
+        return newest.version if newest.tags.get(_FOLLOWS) == version else None
 
     async def delete(self, integration: Integration) -> None:
         """Delete an integration's secret, if it has one."""
@@ -95,15 +132,17 @@ class CredentialVault:
             await (await self._open_secrets()).delete(integration.credential_secret_name)
 
     async def _load(self, name: str, version: str) -> Credentials:
-        try:
-            secret = await (await self._open_secrets()).get(name, version)
-        except (NotFoundError, ForbiddenError):
-            raise CredentialsRejectedError("The integration's credentials are gone or disabled.") from None
-        credentials = Credentials(json.loads(secret.value))
+        credentials = Credentials(json.loads((await self._get(name, version)).value))
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         self._cache[name, version] = _Cached(credentials, self._clock.monotonic() + CACHE_SECONDS)
         return credentials
+
+    async def _get(self, name: str, version: str | None) -> Secret:
+        try:
+            return await (await self._open_secrets()).get(name, version)
+        except (NotFoundError, ForbiddenError):
+            raise CredentialsRejectedError("The integration's credentials are gone or disabled.") from None
 
     def _check(self, provider: Provider, values: Mapping[str, str]) -> None:
         wanted = set(self._adapters.credential_fields(provider))
@@ -115,3 +154,10 @@ class CredentialVault:
         ]
         if problems:
             raise InvalidRequestError("These are not the credentials that the provider asks for.", problems)
+
+
+def _names(integration: Integration) -> tuple[str, str]:
+    name, version = integration.credential_secret_name, integration.credential_version
+    if name is None or version is None:
+        raise CredentialsRejectedError("The integration has no credentials; set them first.")
+    return name, version

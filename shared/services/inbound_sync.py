@@ -37,7 +37,7 @@ from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
-from shared.services.credentials import CredentialVault
+from shared.services.credentials import CredentialSource
 from shared.services.page_intake import PageIntake, StoredPage
 from shared.services.page_reader import read_pages
 from shared.services.read_ahead import ReadAhead
@@ -96,7 +96,7 @@ class InboundSync:
         intake: PageIntake,
         sweeper: Sweeper,
         adapters: AdapterSource,
-        vault: CredentialVault,
+        vault: CredentialSource,
         leases: Leases,
         turns: SyncTurns,
         requests: SyncRequests,
@@ -139,6 +139,7 @@ class InboundSync:
             following = await self._with_turn(message)
             # Only now: whoever receives the next message at once would find the lease still held.
             if following:
+                _log.debug("phase follow-up")
                 await self._requests.send(following)
             else:
                 await self._ended(message)
@@ -259,12 +260,13 @@ class InboundSync:
     ) -> RunProgress:
         mapping = mapping_of(step.integration, checkpoint.entity)
         compiled = CompiledMapping(mapping)
-        progress = checkpoint.progress_of(step.execution.id)
+        progress = checkpoint.progress_of(step.execution.id).beginning_step()
         request = FetchRequest(
             entity=mapping.entity,
             watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
             position=progress.position,
             page_size=self._limits.max_records,
+            fields=mapping.fields_read(),
         )
         reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
         swept = sweep is not Sweep.NEVER and request.watermark is None
@@ -275,7 +277,7 @@ class InboundSync:
                     stored = await self._intake.store(context, page.records, compiled)
                     if swept:
                         await self._sweeper.mark(context, page.records)
-                    progress = _advanced(progress, page, stored, swept=swept)
+                    progress = _advanced(progress, page, stored, swept=swept and page.complete)
                     checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
                     if self._clock.monotonic() >= step.deadline:
                         break
@@ -310,4 +312,5 @@ def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage, *, sw
         quality=progress.quality + stored.quality,
         sweep=SweepProgress() if last and swept else None,
         done=last and not swept,
+        steps=progress.steps,
     )

@@ -199,6 +199,8 @@ class PageIntake:
             if arrival.id in too_large:
                 del batch.outcomes[arrival.id]
                 batch.rejections.append(_Rejection(arrival.id, arrival.record, _TOO_LARGE))
+        if batch.rejections:
+            _log.debug("phase quarantine")
         await self._quarantine.put_many(page.tenant_id, [self._entry(page, one) for one in batch.rejections])
         return batch
 

@@ -21,6 +21,9 @@ from shared.ports.clock import Clock
 from shared.ports.queue import MessageSender, OutgoingMessage
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.executions import ExecutionRepository
+from shared.telemetry.logs import get_logger
+
+_log = get_logger("sync")
 
 SILENCE_SECONDS = 900.0
 """A run that is not written to for this long has lost its message: a step takes 10 minutes at most."""
@@ -138,6 +141,7 @@ class SyncRequests:
         except InvalidStateError:
             await self._executions.replace(execution.changed(status=ExecutionStatus.CANCELLED))
             raise
+        _log.debug("phase start")
         await self.send(step_message(execution, part=1))
         return execution
 

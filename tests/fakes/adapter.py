@@ -19,6 +19,7 @@ from shared.ports.adapter import (
     SourcePage,
     SourceRecord,
 )
+from shared.ports.token_source import TokenEndpoint
 
 ALL_OPERATIONS: frozenset[Operation] = frozenset({"get", "create", "update", "delete", "search"})
 
@@ -27,7 +28,8 @@ class FakeAdapter:
     """Serves `records` in pages; the watermark is a record's place in the list, counted from 1.
 
     `faults` holds errors to raise, by the number of the fetch (counted from 1); `operation_faults` one for
-    the next call of an operation. Writes go to the end of `records`, as changes that a sync would see.
+    the next call of an operation. Without `complete`, its readings have left something out. Writes go to the
+    end of `records`, as changes that a sync would see.
     """
 
     def __init__(self, records: Sequence[SourceRecord], page_size: int = 2) -> None:
@@ -40,6 +42,7 @@ class FakeAdapter:
         self.requests: list[FetchRequest] = []
         self.closed = 0
         self.hangs = False
+        self.complete = True
 
     async def fetch_page(self, request: FetchRequest) -> SourcePage:
         self.requests.append(request)
@@ -50,7 +53,7 @@ class FakeAdapter:
         start = request.position["from"] if request.position else int(request.watermark or 0)
         end = min(start + min(self.page_size, request.page_size), len(self.records))
         following = {"from": end} if end < len(self.records) else None
-        return SourcePage(self.records[start:end], following, end)
+        return SourcePage(self.records[start:end], following, end, complete=self.complete)
 
     def operations(self, entity: str) -> frozenset[Operation]:
         return self.supported
@@ -115,6 +118,20 @@ def _after(version: str | int | None) -> int:
     return int(version or 0) + 1
 
 
+class CirclingAdapter(FakeAdapter):
+    """Serves pages of two records whose positions come again after `length` steps of four records."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__([])
+        self._pages = 2 * length
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        self.requests.append(request)
+        page = request.position["page"] if request.position else 0
+        records = [SourceRecord(f"{page}-{number}", {"name": "a name"}) for number in range(2)]
+        return SourcePage(records, {"page": (page + 1) % self._pages}, None)
+
+
 class FakeAdapterSource:
     """Opens the same adapter for everyone. Its providers have the entities `thing` and `other`."""
 
@@ -122,14 +139,19 @@ class FakeAdapterSource:
         self.adapter = adapter
         self.problems: list[Problem] = []
         self.swept = Sweep.NEVER
+        self.endpoint: TokenEndpoint | None = None
+        self.fields: tuple[str, ...] = ()
 
     def open(
         self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
     ) -> Adapter:
         return self.adapter
 
+    def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
+        return self.endpoint
+
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
-        return ()
+        return self.fields
 
     def check(self, document: ProviderDocument) -> Sequence[Problem]:
         return self.problems

@@ -53,11 +53,15 @@ def thing(number: int, *, gone: bool = False) -> dict[str, Any]:
 
 
 class ProviderServer:
-    """Answers `GET /api/shelves/{shelf}/things` from `things`; each fault takes the place of one answer."""
+    """Answers `GET /api/shelves/{shelf}/things` from `things`, or as `handler` does.
+
+    Each fault takes the place of one answer.
+    """
 
     def __init__(self) -> None:
         self.things: list[dict[str, Any]] = []
         self.faults: deque[Fault] = deque()
+        self.handler: Fault | None = None
         self.requests: list[web.Request] = []
         self.bodies: list[bytes] = []
         self.url = ""
@@ -72,6 +76,8 @@ class ProviderServer:
         self.bodies.append(await request.read())
         if self.faults:
             return await self.faults.popleft()(request)
+        if self.handler:
+            return await self.handler(request)
         if not request.path.startswith("/api/shelves/"):
             return web.Response(status=404)
         return self._page(request)

@@ -14,7 +14,7 @@ import asyncio
 import random
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from shared.adapters.catalog import catalog
 from tests.integration.app_process import AppProcess
 from tests.integration.kinto_server import KintoCollection, KintoServer, kinto_executable
 
-PHASES = ("fetch", "map", "write", "checkpoint", "complete")
+PHASES = ("start", "fetch", "map", "write", "quarantine", "checkpoint", "follow-up", "complete")
 SWEPT_PHASES = (*PHASES, "sweep")
 """Where the provider tells of deletions by silence only."""
 
@@ -36,7 +36,8 @@ MAPPING = {
     "entity": "record",
     "shardTypeId": "row",
     "fields": [
-        {"externalField": name, "shardField": name} for name in ("name", "number", "version", "last_modified")
+        {"externalField": name, "shardField": name, "required": name == "name"}
+        for name in ("name", "number", "version", "last_modified")
     ],
 }
 RECORDS_PER_BATCH = 100
@@ -47,8 +48,8 @@ RECORDS_PER_PAGE = {"development": 100, "production": 1000}
 class Round:
     """What one round did.
 
-    `equal`: every record is as the server has it. `counted`: the run counts each change once, however often a
-    page was stored.
+    `equal`: every record is as the server has it, or in quarantine where it has no name. `counted`: the run
+    counts each change once, however often a page was stored.
     """
 
     phase: str
@@ -66,6 +67,7 @@ class Changes:
     created: int
     updated: int
     deleted: int
+    rejected: int
 
     @property
     def total(self) -> int:
@@ -105,7 +107,7 @@ class KillRounds:
         changes = await self._change_server()
         rows = len(await self._rows.all())
         if afresh:
-            changes = Changes(created=rows, updated=0, deleted=0)
+            changes = Changes(rows - changes.rejected, updated=0, deleted=0, rejected=changes.rejected)
         occurrence = self._occurrence(phase, rows, changes)
         self._app.kill()
         delay = self._random.choice((0.0, self._random.uniform(0, MAX_DELAY_SECONDS)))
@@ -114,10 +116,10 @@ class KillRounds:
         died = await self._wait(execution_id)
         if died:
             await self._app.start()
-        execution = await self._app.finished(execution_id)
+        execution = await self._app.finished(execution_id or await self._last_run())
         equal = await self._app.shards(self._integration_id) == await self._truth()
-        counts = execution["counts"]
-        counted = Changes(counts["created"], counts["updated"], counts["deleted"]) == changes
+        equal = equal and await self._app.quarantined(self._integration_id) == await self._nameless()
+        counted = all(execution["counts"][name] == count for name, count in asdict(changes).items())
         return Round(phase, occurrence, died, execution["status"], equal, counted)
 
     async def _start_afresh(self) -> None:
@@ -136,21 +138,35 @@ class KillRounds:
         await self._app.call("POST", f"integrations/{self._integration_id}/activate")
 
     async def _start_sync(self) -> str:
+        """Return the run's id; nothing where the app died before it could answer."""
         order = {"mode": "full"}
-        started = await self._app.call("POST", f"integrations/{self._integration_id}/sync", order)
-        execution_id: str = started["executionId"]
-        return execution_id
+        try:
+            started = await self._app.call("POST", f"integrations/{self._integration_id}/sync", order)
+        except aiohttp.ClientError:
+            return ""
+        return str(started["executionId"])
+
+    async def _last_run(self) -> str:
+        """Return the id of a run whose starter has died; a message never sent is missed first."""
+        runs = await self._app.call("GET", f"integrations/{self._integration_id}/executions?limit=1")
+        self._app.kill()
+        self._app.let_silence_pass()
+        await self._app.start()
+        await self._app.run_timer("SyncScheduler")
+        return str(runs["items"][0]["id"])
 
     async def _change_server(self) -> Changes:
-        """Edit 1 % of the rows, delete 0.5 % and add as many."""
-        present = sorted(await self._rows.all())
+        """Edit 1 % of the rows, delete 0.5 % and add as many, and one without a name."""
+        nameless = await self._nameless()
+        present = sorted(set(await self._rows.all()) - set(nameless))
         share = max(2, len(present) // 200)
         chosen = self._random.sample(present, 3 * share)
         version = self._random.randrange(1, 10**9)
         await self._rows.patch({key: {"version": version} for key in chosen[: 2 * share]})
         await self._rows.delete(chosen[2 * share :])
-        await self._rows.put([_row(self._random.randrange(10**9, 10**12), version) for _ in range(share)])
-        return Changes(created=share, updated=2 * share, deleted=share)
+        numbers = [self._random.randrange(10**9, 10**12) * 2 + 1 for _ in range(share)]
+        await self._rows.put([_row(number, version) for number in [*numbers, 50 * version]])
+        return Changes(created=share, updated=2 * share, deleted=share, rejected=len(nameless) + 1)
 
     def _occurrence(self, phase: str, rows: int, changes: Changes) -> int:
         """Choose which entry into the phase is the last: a run enters it once a page, a batch, or a run."""
@@ -161,12 +177,18 @@ class KillRounds:
             "map": rows // RECORDS_PER_BATCH,
             "write": changes.total // RECORDS_PER_BATCH,
             "sweep": 2 * rows // RECORDS_PER_BATCH if changes.deleted else rows // RECORDS_PER_BATCH,
+            "quarantine": min(changes.rejected, rows // RECORDS_PER_BATCH),
+            "follow-up": (rows - 1) // per_page,
+            "start": 1,
             "complete": 1,
         }
         return self._random.randint(1, max(1, entries[phase]))
 
     async def _wait(self, execution_id: str) -> bool:
         """Return whether the app died before the run ended."""
+        if not execution_id:
+            await self._app.wait_for_death()
+            return True
         finished = asyncio.create_task(self._survives(execution_id))
         death = asyncio.create_task(self._app.wait_for_death())
         done, pending = await asyncio.wait({finished, death}, return_when=asyncio.FIRST_COMPLETED)
@@ -188,7 +210,10 @@ class KillRounds:
     async def _truth(self) -> dict[str, dict[str, Any]]:
         fields = [field["externalField"] for field in MAPPING["fields"]]  # type: ignore[index]
         rows = await self._rows.all()
-        return {key: {name: row[name] for name in fields} for key, row in rows.items()}
+        return {key: {name: row[name] for name in fields} for key, row in rows.items() if row["name"]}
+
+    async def _nameless(self) -> list[str]:
+        return sorted(key for key, row in (await self._rows.all()).items() if not row["name"])
 
 
 def _silent_kinto() -> dict[str, Any]:
@@ -202,7 +227,8 @@ def _silent_kinto() -> dict[str, Any]:
 
 
 def _row(number: int, version: int) -> dict[str, Any]:
-    return {"id": f"row-{number:06d}", "name": f"Row {number}", "number": number, "version": version}
+    name = None if number % 50 == 0 else f"Row {number}"
+    return {"id": f"row-{number:06d}", "name": name, "number": number, "version": version}
 
 
 async def play_rounds(

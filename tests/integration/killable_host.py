@@ -1,8 +1,8 @@
 """devhost with a wish to die: `python -m tests.integration.killable_host PHASE OCCURRENCE DELAY [options]`.
 
-The sync logs each phase that it enters (fetch, map, write, checkpoint, sweep, complete). When PHASE is
-entered for the OCCURRENCE-th time, this process kills itself with SIGKILL after DELAY seconds, wherever it
-is by then. Nothing of the app is changed for that: a logging handler is all there is.
+The sync logs each phase that it enters (see `kill_rounds.PHASES`). When PHASE is entered for
+the OCCURRENCE-th time, this process kills itself with SIGKILL after DELAY seconds, wherever it is by then.
+Nothing of the app is changed for that: a logging handler is all there is.
 """
 
 from __future__ import annotations

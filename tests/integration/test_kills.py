@@ -12,9 +12,9 @@ async def test_a_sync_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path) 
     """In each named phase, in a first load and later: nothing is lost, doubled, or wrongly counted."""
     order = random.Random(7)
     phases = [phase for _ in range(2) for phase in order.sample(PHASES, k=len(PHASES))]
-    results = await play_rounds(tmp_path, 1000, phases, 7, "development")
+    results = await play_rounds(tmp_path, 600, phases, 7, "development")
     assert [result for result in results if not (result.equal and result.counted)] == []
-    assert {result.status for result in results} == {"succeeded"}
+    assert {result.status for result in results} == {"partial"}
     assert sum(result.died for result in results) >= len(PHASES)
 
 
@@ -23,5 +23,5 @@ async def test_a_sweep_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path)
     phases = [*random.Random(8).sample(SWEPT_PHASES, k=len(SWEPT_PHASES)), "sweep", "sweep"]
     results = await play_rounds(tmp_path, 1000, phases, 8, "development", swept=True)
     assert [result for result in results if not (result.equal and result.counted)] == []
-    assert {result.status for result in results} == {"succeeded"}
+    assert {result.status for result in results} == {"partial"}
     assert sum(result.died for result in results) >= len(SWEPT_PHASES)

@@ -126,6 +126,21 @@ async def test_second_run_reads_only_changes_and_deletions(
     assert copy.watermark == watermark
 
 
+async def test_only_mapped_fields_come(adapter: Adapter, collection: KintoCollection) -> None:
+    """With the id, the time of change and the mark of deletion, and nothing else of the record."""
+    await collection.put(
+        [{"id": f"r{n}", "name": "a", "notes": "b", "at": {"x": n, "y": n}} for n in range(3)]
+    )
+    await collection.delete(["r1"])
+    fields = frozenset({"name", "at.x"})
+    first = await adapter.fetch_page(FetchRequest("record", None, None, 2, fields))
+    second = await adapter.fetch_page(FetchRequest("record", None, first.next_position, 2, fields))
+    told = {each.external_id: each for each in (*first.records, *second.records)}
+    assert {key for key, each in told.items() if each.deleted} == {"r1"}
+    assert set(told["r0"].data) == {"id", "last_modified", "name", "at"}
+    assert told["r2"].data["at"] == {"x": 2}
+
+
 async def test_records_of_one_instant_are_not_lost_between_pages(
     adapter: Adapter, collection: KintoCollection
 ) -> None:

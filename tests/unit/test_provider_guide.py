@@ -9,13 +9,18 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from shared.adapters.rest.definition import KNOWN_KEYS, EntityDefinition, RestDefinition, check
+from shared.adapters.rest.definition import KNOWN_KEYS, RestDefinition, check
+from shared.adapters.rest.entity import EntityDefinition
 from shared.adapters.rest.errors import Action
 from shared.domain.provider import ProviderDocument
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
 BLOCKS: list[str] = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
-ENTITY: dict[str, Any] = {"list": {"path": "/"}, "id": "id"}
+ENTITY: dict[str, Any] = {
+    "list": {"path": "/"},
+    "id": "id",
+    "increment": {"field": "at", "type": "dateTime", "clientSideFilter": True},
+}
 REST: dict[str, Any] = {"baseUrl": "https://api.example.com", "entities": {"thing": ENTITY}}
 DOCUMENT: dict[str, Any] = {"id": "a", "category": "b", "displayName": "c", "rest": REST}
 
@@ -29,7 +34,7 @@ def completed(block: dict[str, Any]) -> dict[str, Any]:
     if set(block) <= keys_of(RestDefinition):
         return {**DOCUMENT, "rest": {**REST, **block}}
     if set(block) <= keys_of(EntityDefinition):
-        return {**DOCUMENT, "rest": {**REST, "entities": {"thing": block}}}
+        return {**DOCUMENT, "rest": {**REST, "entities": {"thing": ENTITY, "part": block}}}
     return {**DOCUMENT, **block, "rest": {**REST, **block["rest"]}}
 
 

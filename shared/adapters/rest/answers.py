@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any
 
+from shared.adapters.hooks import HOOKS
 from shared.adapters.http import HttpResponse
-from shared.adapters.rest.notation import JmesPath, Source
+from shared.adapters.rest.notation import DeletionPath, HookName, JmesPath, Path, Present, Source
 from shared.domain.errors import ProviderContractError
 from shared.domain.jmespath_check import compile_jmespath
+from shared.ports.adapter import SourceRecord
 
 Reader = Callable[[Any], Any]
 """Returns what a path leads to in parsed JSON, or None."""
@@ -25,12 +27,14 @@ class Answer:
         body: Its JSON.
         count: How many records it has, before any filter of ours.
         asked: How many were asked for; None where the API decides.
+        records: All of them, before any filter of ours.
     """
 
     response: HttpResponse
     body: Any
     count: int
     asked: int | None = None
+    records: Sequence[SourceRecord] = ()
 
     @property
     def place(self) -> str:
@@ -38,12 +42,14 @@ class Answer:
         return self.response.request.place
 
 
-def compile_field(path: str | JmesPath | None) -> Reader:
+def compile_field(path: Path | None) -> Reader:
     """Return a function that follows a path in an object; without a path it finds nothing."""
     if path is None:
         return lambda _: None
     if isinstance(path, JmesPath):
         return _compile_jmespath(path.expression)
+    if isinstance(path, HookName):
+        return _compile_hook(path.name)
     name, _, rest = path.partition(".")
     if not rest:
         return methodcaller("get", name)
@@ -51,12 +57,20 @@ def compile_field(path: str | JmesPath | None) -> Reader:
     return lambda record: follow(record.get(name))
 
 
-def compile_path(path: str | JmesPath | None) -> Reader:
+def compile_path(path: Path | None) -> Reader:
     """Return a function that follows a path in any JSON value."""
     follow = compile_field(path)
-    if isinstance(path, JmesPath):
+    if not isinstance(path, str):
         return follow
     return lambda value: follow(value) if isinstance(value, dict) else None
+
+
+def compile_mark(mark: DeletionPath | None) -> Reader:
+    """Return a function that tells whether an object is a tombstone; None where it does not say."""
+    if not isinstance(mark, Present):
+        return compile_field(mark)
+    read = compile_field(mark.path)
+    return lambda record: read(record) is not None
 
 
 def compile_source(source: Source) -> Callable[[HttpResponse, Any], Any]:
@@ -86,5 +100,18 @@ def _compile_jmespath(expression: str) -> Reader:
                 f"The expression `{expression}` can't be applied to the answer;"
                 " correct it in the provider's document."
             ) from None
+
+    return read
+
+
+def _compile_hook(name: str) -> Reader:
+    hook = HOOKS[name]
+
+    def read(value: Any) -> Any:
+        try:
+            return hook(value)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            reason = str(error) if type(error) is ValueError else "it has another shape"
+            raise ProviderContractError(f"The hook {name} can't read the answer: {reason}.") from None
 
     return read

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.adapters.rest.notation import CredentialHeaderName, Name
+from shared.adapters.rest.oauth import OAuth2AuthorizationCode, OAuth2ClientCredentials
 from shared.domain.model import WireModel
 
 
@@ -43,13 +44,16 @@ class BearerAuth(WireModel):
     kind: Literal["bearer"]
 
 
-Auth = Annotated[NoAuth | ApiKeyAuth | BasicAuth | BearerAuth, Field(discriminator="kind")]
+StaticAuth = NoAuth | ApiKeyAuth | BasicAuth | BearerAuth
+Auth = Annotated[StaticAuth | OAuth2ClientCredentials | OAuth2AuthorizationCode, Field(discriminator="kind")]
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "apiKey": ("apiKey",),
     "basic": ("username", "password"),
     "bearer": ("token",),
+    "oauth2ClientCredentials": ("clientId", "clientSecret"),
+    "oauth2AuthorizationCode": ("clientId", "clientSecret", "refreshToken"),
 }
 
 

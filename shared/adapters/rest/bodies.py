@@ -40,8 +40,8 @@ def encoded_body(request: Request, values: Mapping[str, Any], draft: Draft) -> b
 
 
 def _form(fields: Mapping[str, Any], draft: Draft) -> bytes:
-    texts = {name: text_of(value, name) for name, value in {**fields, **draft.body}.items()}
-    return urlencode(texts).encode()
+    texts = {name: text_of(value, name) for name, value in fields.items()}
+    return urlencode({**texts, **draft.body}, doseq=True).encode()
 
 
 def _json(value: Any) -> bytes:

@@ -3,71 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from shared.adapters.http import FORM_TYPE, JSON_TYPE, HttpClient, HttpRequest
+from shared.adapters.http import HttpResponse
 from shared.adapters.rest.answers import Answer
-from shared.adapters.rest.bodies import encoded_body
-from shared.adapters.rest.connection import Connection
-from shared.adapters.rest.definition import EntityDefinition, ListRequest
 from shared.adapters.rest.drafts import Draft
-from shared.adapters.rest.error_rules import ErrorRules
+from shared.adapters.rest.end_watermarks import end_reader
+from shared.adapters.rest.entity import EntityDefinition
+from shared.adapters.rest.fields import FieldSelector
+from shared.adapters.rest.line import Line, ReadBody
+from shared.adapters.rest.listing import ListRequest
+from shared.adapters.rest.notation import Path
+from shared.adapters.rest.page_source import Fetched, as_of
 from shared.adapters.rest.paginators import paginator_of
 from shared.adapters.rest.records import RecordReader
-from shared.adapters.rest.requests import Request
-from shared.adapters.rest.signing import Signer
-from shared.adapters.rest.templates import fill
-from shared.adapters.rest.watermarks import WatermarkReader, higher, token_reader
-from shared.domain.errors import InvalidRequestError
+from shared.adapters.rest.run_clock import RunTimes, place_of, run_times
+from shared.adapters.rest.watermarks import WatermarkReader, higher
+from shared.domain.errors import ProviderContractError
 from shared.domain.sync import Watermark
 from shared.ports.adapter import FetchRequest, SourcePage
+from shared.telemetry.logs import get_logger
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What the entities of one integration share.
-
-    Attributes:
-        timeout_seconds: For one exchange.
-    """
-
-    http: HttpClient
-    connection: Connection
-    signer: Signer
-    errors: ErrorRules
-    timeout_seconds: float
-
-    def request(self, request: Request, draft: Draft, about: Mapping[str, Any] = _NOTHING) -> HttpRequest:
-        """Return a request of the document as it goes out.
-
-        Args:
-            request: As the document has it.
-            draft: What is added to it.
-            about: Values for its placeholders besides settings.
-
-        Raises:
-            InvalidRequestError: A value can't stand in a header.
-            RecordRejectedError: The record can't be written as the document says.
-        """
-        values = {**self.connection.values, **about}
-        first = self.connection.url_of(request, draft.query, about)
-        url = str(first) if draft.target is None else f"{first.origin()}{draft.target}"
-        body = encoded_body(request, values, draft)
-        own = {name: fill(template, values) for name, template in request.headers.items()}
-        return HttpRequest(
-            request.method,
-            self.signer.signed(url),
-            {**_sendable({**own, **draft.headers}), **self.signer.headers},
-            self.timeout_seconds,
-            body=body,
-            content_type=JSON_TYPE if request.form is None else FORM_TYPE,
-            secrets=self.signer.secrets,
-            shown_path=self.connection.shown_path(request) if about else None,
-        )
+_VANISHED = frozenset({404, 410})
+_NO_PARENT = object()
+_log = get_logger("adapter")
 
 
 class EntityClient:
@@ -75,36 +34,66 @@ class EntityClient:
 
     A position is the paginator's, with the highest watermark of the pages before it: a page's watermark
     then holds for all pages up to it, whatever the order of the records. An opaque watermark comes with
-    the last page only.
+    the last page only. Where the first answer tells that the provider's clock is behind, the run begins anew
+    from an earlier moment.
     """
 
     def __init__(self, line: Line, name: str, entity: EntityDefinition) -> None:
         self._line = line
         self._entity = entity
-        self._paginator = paginator_of(entity.pagination, line.signer.clean)
+        self._paginator = paginator_of(entity.pagination, line.signers.clean, _stamp(entity))
         self._watermarks = WatermarkReader(entity.increment) if entity.increment else None
-        self._token = token_reader(entity.increment)
+        self._fields = FieldSelector(entity)
+        self._token = end_reader(entity.increment, line.signers.clean)
         self._reader = RecordReader(name, entity, entity.records)
         changes = entity.changes
         self._changes_reader = RecordReader(name, entity, changes.records) if changes else self._reader
 
-    async def fetch(self, request: FetchRequest) -> SourcePage:
+    async def fetch(self, request: FetchRequest) -> Fetched:
         """Fetch one page; raises what `Adapter.fetch_page` does."""
-        response = await self._line.http.send(
-            self._line.request(self._listing(request), self._draft(request))
+        return await self._fetch(request, {}, self._line.errors.body_of)
+
+    async def fetch_children(self, request: FetchRequest, parent: Mapping[str, str]) -> Fetched:
+        """Fetch one page for one parent, given what templates name of it. One that has vanished has none."""
+        return await self._fetch(request, parent, self._body_of_children)
+
+    async def _fetch(self, request: FetchRequest, about: Mapping[str, Any], read: ReadBody) -> Fetched:
+        listing, draft = self._listing(request), self._draft(request)
+        response, body = await self._line.exchange(
+            lambda signer: self._line.request(listing, draft, signer, about), read
         )
-        body = self._line.errors.body_of(response)
+        if body is _NO_PARENT:
+            page = SourcePage((), None, higher(request.position, None), complete=False)
+        else:
+            page = self._page(request, response, body)
+        return Fetched(page, as_of(response, self._line.timeouts.total_seconds))
+
+    def _body_of_children(self, response: HttpResponse) -> Any:
+        try:
+            return self._line.errors.body_of(response)
+        except ProviderContractError:
+            if response.status not in _VANISHED:
+                raise
+            _log.warning("A parent was not found", extra={"metadata": {"place": response.request.place}})
+            return _NO_PARENT
+
+    def _page(self, request: FetchRequest, response: HttpResponse, body: Any) -> SourcePage:
+        times = self._times(request, response)
+        if request.position is None and times.behind:
+            return SourcePage((), times.written(), None)
         reader = self._reader if request.watermark is None else self._changes_reader
-        batch = reader.read(body, self._floor(request.watermark))
-        answer = Answer(response, body, batch.count, self._page_size(request))
-        position = self._paginator.next_position(answer, request.position)
-        watermark = higher(request.position, batch.watermark)
+        batch = reader.read(body, self._floor(request.watermark, times))
+        answer = Answer(response, body, batch.count, self._page_size(request), batch.everything)
+        place = place_of(request.position)
+        position = self._paginator.next_position(answer, place)
+        records = self._paginator.fresh(answer, place, batch.records)
+        watermark = times.clamped(higher(request.position, batch.watermark))
         if position is None:
             token = self._token(answer)
-            return SourcePage(batch.records, None, watermark if token is None else token)
+            return SourcePage(records, None, watermark if token is None else token)
         if watermark is not None:
             position["watermark"] = watermark
-        return SourcePage(batch.records, position, watermark)
+        return SourcePage(records, position | times.written(), watermark)
 
     def _listing(self, request: FetchRequest) -> ListRequest:
         changes = self._entity.changes
@@ -115,21 +104,25 @@ class EntityClient:
         page, size = self._entity.page, self._page_size(request)
         if page and size is not None:
             draft.put(page.location, page.parameter, size)
+        self._fields.apply(request.fields, draft)
         if self._watermarks:
-            self._watermarks.apply(request.watermark, draft)
-        if request.position is not None:
-            self._paginator.apply(request.position, draft)
+            self._watermarks.apply(request.watermark, draft, RunTimes.of(request.position or {}).behind)
+        if (place := place_of(request.position)) is not None:
+            self._paginator.apply(place, draft)
         return draft
 
     def _page_size(self, request: FetchRequest) -> int | None:
         return min(request.page_size, self._entity.page.max) if self._entity.page else None
 
-    def _floor(self, watermark: Watermark | None) -> Watermark | None:
-        return self._watermarks.floor(watermark) if self._watermarks else None
+    def _times(self, request: FetchRequest, response: HttpResponse) -> RunTimes:
+        if request.position is None:
+            return run_times(response, self._watermarks, request.watermark)
+        return RunTimes.of(request.position)
+
+    def _floor(self, watermark: Watermark | None, times: RunTimes) -> Watermark | None:
+        return self._watermarks.floor(watermark, times.behind) if self._watermarks else None
 
 
-def _sendable(headers: dict[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if not value.isprintable():
-            raise InvalidRequestError(f"The value for the header {name} has a control character; remove it.")
-    return headers
+def _stamp(entity: EntityDefinition) -> Path | None:
+    """Return the field that changes with a record, where the document names one."""
+    return entity.modified or (entity.increment.field if entity.increment else None)

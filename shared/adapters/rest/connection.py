@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -18,6 +18,9 @@ from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.provider import ProviderDocument, SettingDeclaration
 from shared.domain.validation import as_text
 
+BASE_URL = "rest.baseUrl"
+TOKEN_URL = "rest.auth.tokenUrl"  # noqa: S105 - a place in the document
+
 _HOST_PART = re.compile(r"[A-Za-z0-9._-]+")
 _URL_BEGINNING = re.compile(r"https?://[^/?#]")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -30,10 +33,12 @@ class Connection:
     Attributes:
         base_url: Where the paths of the document begin.
         values: A value for every placeholder.
+        urls: The document's URLs by their paths in it, as `rest.auth.tokenUrl`.
     """
 
     base_url: URL
     values: Mapping[str, str]
+    urls: Mapping[str, URL]
 
     @classmethod
     def of(cls, document: ProviderDocument, definition: RestDefinition, settings: Mapping[str, str]) -> Self:
@@ -44,10 +49,11 @@ class Connection:
         """
         values = _values(document, settings)
         _refuse(document, _setting_problems(document, definition, values))
-        return cls(_base_url(document, definition.base_url, values), values)
+        urls = {field: _url(document, field, text, values) for field, text in definition.urls().items()}
+        return cls(urls[BASE_URL], values, urls)
 
     def url_of(
-        self, request: Request, parameters: Mapping[str, str], about: Mapping[str, Any] = _NOTHING
+        self, request: Request, parameters: Mapping[str, str | list[str]], about: Mapping[str, Any] = _NOTHING
     ) -> URL:
         """Return the URL of a request.
 
@@ -64,13 +70,13 @@ class Connection:
         _require_straight(path)
         query = {name: fill(template, values) for name, template in request.query.items()}
         address = f"{str(self.base_url).rstrip('/')}{path}"
-        encoded = urlencode({**query, **parameters}, quote_via=quote)
+        encoded = urlencode({**query, **parameters}, doseq=True, quote_via=quote)
         return URL(f"{address}?{encoded}" if encoded else address, encoded=True)
 
-    def shown_path(self, request: Request) -> str:
-        """Return a request's path as messages may tell it: what is no setting stays a placeholder."""
-        names = {name: f"{{{name}}}" for name in request.names}
-        path = fill(request.path, {**self.values, **names}, escape=lambda value: quote(value, safe="{}"))
+    def shown_path(self, request: Request, about: Collection[str]) -> str:
+        """Return a request's path as messages may tell it: what it is about stays a placeholder."""
+        names = {name: f"{{{name}}}" for name in about}
+        path = fill(request.path, {**names, **self.values}, escape=lambda value: quote(value, safe="{}"))
         return f"{self.base_url.raw_path.rstrip('/')}{path}"
 
 
@@ -103,23 +109,27 @@ def _setting_problems(
     return [
         Problem(f"settings.{name}", message)
         for name, setting in document.settings.items()
-        if (message := _setting_problem(values[name], setting, in_base=f"{{{name}}}" in definition.base_url))
+        if (message := _setting_problem(values[name], setting, _url_with(name, definition)))
     ]
 
 
-def _setting_problem(value: str, setting: SettingDeclaration, *, in_base: bool) -> str | None:
+def _url_with(name: str, definition: RestDefinition) -> str | None:
+    return next((field for field, template in definition.urls().items() if f"{{{name}}}" in template), None)
+
+
+def _setting_problem(value: str, setting: SettingDeclaration, url: str | None) -> str | None:
     if not value:
         return "is missing; give it a value" if setting.required else None
     if not value.isprintable():
         return "has a control character; remove it"
     if setting.kind == "url" and not _URL_BEGINNING.match(value):
         return "must begin with https:// or http:// and a host"
-    if setting.kind == "text" and in_base and not _HOST_PART.fullmatch(value):
-        return "stands in the base URL; use letters, digits, dots and hyphens only"
+    if setting.kind == "text" and url and not _HOST_PART.fullmatch(value):
+        return f"stands in the {_name_of(url)}; use letters, digits, dots and hyphens only"
     return None
 
 
-def _base_url(document: ProviderDocument, template: str, values: Mapping[str, str]) -> URL:
+def _url(document: ProviderDocument, field: str, template: str, values: Mapping[str, str]) -> URL:
     text = fill(template, {name: value.rstrip("/") for name, value in values.items()})
     try:
         url = URL(text)
@@ -127,16 +137,20 @@ def _base_url(document: ProviderDocument, template: str, values: Mapping[str, st
         url = URL()
     if not url.host or url.user or url.query_string or url.fragment:
         raise ConfigurationError(
-            f"The settings for provider {document.id} make no base URL: it needs scheme, host and path only,"
-            " without user, query or fragment."
+            f"The settings for provider {document.id} make no {_name_of(field)}: it needs"
+            " scheme, host and path only, without user, query or fragment."
         )
     _require_straight(text)
     return url
 
 
+def _name_of(field: str) -> str:
+    return "base URL" if field == BASE_URL else f"URL {field}"
+
+
 def _require_straight(path: str) -> None:
     if {".", ".."} & set(path.split("/")):
-        raise ConfigurationError("A setting that stands in a path is `.` or `..`; use a name.")
+        raise ConfigurationError("A setting or an id that stands in a path is `.` or `..`; use a name.")
 
 
 def _quoted(value: str) -> str:
@@ -145,6 +159,5 @@ def _quoted(value: str) -> str:
 
 def _refuse(document: ProviderDocument, problems: list[Problem]) -> None:
     if problems:
-        raise ConfigurationError(
-            f"The settings don't fit provider {document.id}: {as_text(problems)}", problems
-        )
+        message = f"The settings don't fit provider {document.id}: {as_text(problems)}"
+        raise ConfigurationError(message, problems)

@@ -26,13 +26,12 @@ from shared.domain.errors import (
     UnavailableError,
 )
 
+_REJECTED = (CredentialsRejectedError, "does not accept the credentials; connect the integration again")
 _ERRORS: dict[Action, tuple[type[IntegrationError], str]] = {
     "rateLimited": (ThrottledError, "asks for a pause"),
     "retry": (UnavailableError, "failed for the moment"),
-    "unauthenticated": (
-        CredentialsRejectedError,
-        "does not accept the credentials; connect the integration again",
-    ),
+    "refresh": _REJECTED,
+    "unauthenticated": _REJECTED,
     "forbidden": (AccessDeniedError, "refuses access; check the account's permissions"),
     "permanent": (StopError, "failed, and will fail again"),
     "reset": (ResyncRequiredError, "no longer knows where the last run ended; start a full sync"),
@@ -48,9 +47,12 @@ Condition = Callable[[HttpResponse, Any], bool]
 class ErrorRules:
     """Tells answers from failures."""
 
-    def __init__(self, rules: Sequence[ErrorRule], retry_after: Source | None) -> None:
+    def __init__(
+        self, rules: Sequence[ErrorRule], retry_after: Source | None = None, message: Source | None = None
+    ) -> None:
         self._rules = [(_condition_of(rule), rule.action) for rule in rules]
         self._pause = compile_source(retry_after) if retry_after else None
+        self._message = compile_source(message) if message else None
 
     def body_of(self, response: HttpResponse) -> Any:
         """Return the parsed body of a success.
@@ -62,8 +64,10 @@ class ErrorRules:
         body = response.json() if response.is_success else _lenient(response)
         action = next((each for each in self._actions(response, body) if each not in _ABOUT_RECORDS), None)
         if action:
-            raise self._error(action, response, body, excerpt(response.body, response.request.secrets))
-        response.require_success(self._pause_of(response, body))
+            shown = self._said(response, body) or excerpt(response.body, response.request.secrets)
+            raise self._error(action, response, body, shown)
+        if not response.is_success:
+            response.require_success(self._pause_of(response, body), self._said(response, body))
         return body
 
     def record_body_of(self, response: HttpResponse, by_status: Mapping[int, Action]) -> Any:
@@ -98,6 +102,14 @@ class ErrorRules:
         if issubclass(error, RecordRejectedError):
             return error(message, code="provider_rejected")
         return error(message)
+
+    def _said(self, response: HttpResponse, body: Any) -> str:
+        """Return the provider's own words where the document says that they are; empty without any."""
+        try:
+            said = self._message(response, body) if self._message else None
+        except ProviderContractError:
+            return ""  # a body of another shape: what failed matters more than the words for it
+        return excerpt(said.encode(), response.request.secrets) if isinstance(said, str) else ""
 
     def _pause_of(self, response: HttpResponse, body: Any) -> float | None:
         told = self._pause(response, body) if self._pause else None
@@ -139,6 +151,6 @@ def _value_condition(rule: ErrorRule) -> Condition:
         value = response.header(header) if header else read(body)
         if expected is None:
             return bool(value)
-        return type(value) is type(expected) and value == expected
+        return any(type(value) is type(each) and value == each for each in expected)
 
     return holds

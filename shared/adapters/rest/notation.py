@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError, model_validator
 
+from shared.adapters.hooks import HOOKS
 from shared.domain.field_paths import FieldPath
 from shared.domain.jmespath_check import compile_jmespath
 from shared.domain.model import Id, WireModel
+from shared.domain.validation import blame
 
 _FIELD_PATH = TypeAdapter(FieldPath)
 _ID = TypeAdapter(Id)
@@ -20,7 +22,6 @@ _CLIENTS_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
 )
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie"})
-_JMESPATH_KEY = "jmespath"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +41,52 @@ class AnswerHeader:
     header: str
 
 
+@dataclass(frozen=True, slots=True)
+class HookName:
+    """One of `HOOKS`, for what no expression can do."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A field that is there, and not null."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
 def _dotted(value: str) -> str:
     try:
-        return _FIELD_PATH.validate_python(value)
+        path = _FIELD_PATH.validate_python(value)
     except ValidationError:
         raise ValueError("is not a dotted path; write it as `data.items`, at most ten names") from None
+    if "@odata." in path:
+        raise ValueError("has a dot inside a name; write it as `{jmespath: '\"@odata.nextLink\"'}`")
+    return path
 
 
-def _body_path(value: Any) -> str | JmesPath:
+def _body_path(value: Any) -> Path:
     if isinstance(value, str):
         return _dotted(value)
-    expression = value.get(_JMESPATH_KEY) if isinstance(value, dict) and len(value) == 1 else None
-    if isinstance(expression, str):
-        _require_jmespath(expression)
-        return JmesPath(expression)
+    kind, text = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (None, None)
+    if kind == "jmespath" and isinstance(text, str):
+        _require_jmespath(text)
+        return JmesPath(text)
+    if kind == "hook" and isinstance(text, str):
+        return _hook(text)
     raise ValueError("must be a dotted path, as `data.items`, or `{jmespath: ...}` and nothing else")
+
+
+def _hook(name: str) -> HookName:
+    if name not in HOOKS:
+        raise ValueError(f"there is no hook {name}; use one of {', '.join(sorted(HOOKS))}, or `jmespath`")
+    return HookName(name)
 
 
 def _require_jmespath(expression: str) -> None:
@@ -86,11 +118,11 @@ def _header(value: str) -> str:
     return value
 
 
-def _field_or_header(value: Any) -> str | JmesPath | AnswerHeader:
+def _field_or_header(value: Any) -> Path | AnswerHeader:
     header = value.get("header") if isinstance(value, dict) and len(value) == 1 else None
     if isinstance(header, str):
         return AnswerHeader(_header(header))
-    if isinstance(value, str) or (isinstance(value, dict) and _JMESPATH_KEY in value):
+    if isinstance(value, str) or (isinstance(value, dict) and {"jmespath", "hook"} & set(value)):
         return _body_path(value)
     raise ValueError("must be a dotted path, as `meta.version`, `{jmespath: ...}`, or `{header: ETag}`")
 
@@ -109,10 +141,20 @@ def _credential_header(value: str) -> str:
     return value
 
 
-BodyPath = Annotated[str | JmesPath, PlainValidator(_body_path)]
-"""A place in parsed JSON: a dotted path through objects, or a JMESPath expression."""
-FieldOrHeader = Annotated[str | JmesPath | AnswerHeader, PlainValidator(_field_or_header)]
+def _deletion_mark(value: Any) -> Path | Present:
+    path = value.get("present") if isinstance(value, dict) and len(value) == 1 else None
+    return Present(_dotted(path)) if isinstance(path, str) else _body_path(value)
+
+
+Path = str | JmesPath | HookName
+"""A dotted path through objects, a JMESPath expression, or a hook."""
+DeletionPath = Path | Present
+BodyPath = Annotated[Path, PlainValidator(_body_path)]
+"""A place in parsed JSON."""
+FieldOrHeader = Annotated[Path | AnswerHeader, PlainValidator(_field_or_header)]
 """A BodyPath, or `{header: ETag}`: the whole value of a header of the answer."""
+DeletionMark = Annotated[DeletionPath, PlainValidator(_deletion_mark)]
+"""What marks a tombstone: a place that holds true, or `{present: ...}`, a field that only tombstones have."""
 EntityName = Annotated[str, AfterValidator(_entity_name)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 UrlPath = Annotated[str, AfterValidator(_path)]
@@ -151,10 +193,10 @@ def require_place(location: Location, parameter: str) -> None:
     """Make sure that a parameter of the body is a path in it.
 
     Raises:
-        ValueError: It is none.
+        PydanticCustomError: It is none.
     """
     if location == "body":
         try:
             _dotted(parameter)
         except ValueError as error:
-            raise ValueError(f"`parameter` {error}") from None
+            raise blame("parameter", str(error)) from None

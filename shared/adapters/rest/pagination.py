@@ -46,18 +46,27 @@ class CursorPagination(Source, Parameter):
 
 
 class PageNumberPagination(Parameter):
-    """Pages are counted, beginning with `first`; the page without records is the last."""
+    """Pages are counted, beginning with `first`; the page without records is the last.
+
+    Each is read again after the one that follows it, unless the list is `stable`: it does not move while it
+    is read.
+    """
 
     kind: Literal["pageNumber"]
     first: Annotated[int, Field(ge=0)] = 1
+    stable: bool = False
     end: EndConditions = EndConditions()
 
 
 class OffsetPagination(Parameter):
-    """Records are counted, beginning with `first`; the page without records is the last."""
+    """Records are counted, beginning with `first`; the page without records is the last.
+
+    Pages overlap by one record, unless the list is `stable`: it does not move while it is read.
+    """
 
     kind: Literal["offset"]
     first: Annotated[int, Field(ge=0)] = 0
+    stable: bool = False
     end: EndConditions = EndConditions()
 
 

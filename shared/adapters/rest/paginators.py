@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from yarl import URL
+import orjson
 
-from shared.adapters.http import origin_of, parse_url
-from shared.adapters.rest.answers import Answer, compile_path, compile_source, place_of
+from shared.adapters.rest.answers import Answer, compile_source, place_of
 from shared.adapters.rest.drafts import Draft
+from shared.adapters.rest.end_rule import EndRule
 from shared.adapters.rest.links import next_link
+from shared.adapters.rest.notation import Path
+from shared.adapters.rest.offset_pages import OffsetPages
+from shared.adapters.rest.page_marks import Marker
+from shared.adapters.rest.page_numbers import PageNumbers
 from shared.adapters.rest.pagination import (
     CursorPagination,
     EndConditions,
@@ -21,90 +25,102 @@ from shared.adapters.rest.pagination import (
     PageNumberPagination,
     Pagination,
 )
+from shared.adapters.rest.positions import Paginator, Place, foreign_position, leads_nowhere
+from shared.adapters.rest.targets import CleanUrl, is_target, no_url, own_target, request_url
 from shared.domain.errors import ProviderContractError
+from shared.domain.recurrence import Recurrence
+from shared.ports.adapter import SourceRecord
 
 MAX_EMPTY_PAGES = 1_000
 """Pages without a record in a row; sparse search results have dozens."""
 
-_PATH_AND_QUERY = re.compile(r"/[!-~]*")
-
-CleanUrl = Callable[[URL], str]
-"""Returns a URL's path and query without credentials."""
+MAX_PLACE_LENGTH = 8_192
+"""Characters of a next URL or cursor: few servers take longer URLs, and a checkpoint keeps it."""
 
 
-class Steps(Protocol):
-    """One kind of pagination. A place is JSON, and all that another process needs to go on."""
+def paginator_of(definition: Pagination, clean_url: CleanUrl, stamp: Path | None = None) -> Paginator:
+    """Return the paginator that a document declares.
 
-    def following(self, answer: Answer, place: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the place of the page after this one; None where the answer tells none.
+    Args:
+        definition: How the pages hang together.
+        clean_url: Removes credentials.
+        stamp: The record's field that changes with it, to recognise a record that has moved.
+    """
+    match definition:
+        case NextUrlPagination():
+            return _ToldPages(_NextUrls(definition, clean_url), definition.end)
+        case CursorPagination():
+            return _ToldPages(_Cursors(definition), definition.end)
+        case PageNumberPagination():
+            return PageNumbers(definition, Marker(stamp))
+        case OffsetPagination():
+            return OffsetPages(definition, Marker(stamp))
+        case NoPagination():
+            return _ToldPages(_NoSteps(), EndConditions())
 
-        Args:
-            answer: The page.
-            place: Where it was; empty for the first.
-        """
+
+class _Steps(Protocol):
+    """One kind of what an answer tells about the next page."""
+
+    def following(self, answer: Answer) -> dict[str, Any] | None:
+        """Return the place of the page after this one; None where the answer tells none."""
         ...
 
     def apply(self, place: Mapping[str, Any], draft: Draft) -> None:
-        """Ask for the page at a place.
-
-        Raises:
-            ProviderContractError: The place was made for another version of the document.
-        """
+        """Ask for the page at a place."""
         ...
 
 
-class Paginator:
-    """Goes from page to page until one is the last.
+class _Way(Place):
+    """How we came to a page.
 
-    A position is the place of a page, with `read` (records before it) where a total decides, and `empty`
-    (pages without a record just before it).
+    Attributes:
+        read: Records on the pages before, where a total decides.
+        empty: Pages without a record just before it.
+        trail: Notices a circle of pages.
     """
 
-    def __init__(self, steps: Steps, end: EndConditions) -> None:
+    read: int = 0
+    empty: int = 0
+    trail: Recurrence = Recurrence()
+
+
+class _ToldPages:
+    """Goes where the answers say, and nowhere twice."""
+
+    def __init__(self, steps: _Steps, end: EndConditions) -> None:
         self._steps = steps
-        self._end = _EndRule(end)
+        self._end = EndRule(end)
 
     def next_position(self, answer: Answer, position: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """Return the position of the page after this one; None after the last.
-
-        Raises:
-            ProviderContractError: The answer leads nowhere, in a circle, or somewhere it may not.
-        """
-        here = position or {}
-        read = _counted(here, "read") + answer.count
+        way = _Way.of(position or {})
+        read = way.read + answer.count
         is_last = self._end.is_last(answer, read)
-        following = None if is_last else self._steps.following(answer, here)
+        following = None if is_last else self._steps.following(answer)
         if following is None:
             if is_last is False:
-                raise ProviderContractError(f"{answer.place} says that there is more, but not where.")
+                raise leads_nowhere(answer)
             return None
-        if following.items() <= here.items():
-            raise _circle(answer)
-        if self._end.counts:
-            following["read"] = read
-        return following | _empty_pages(answer, here)
+        if following.items() <= (position or {}).items():
+            raise circle(answer)
+        _require_short(answer, following)
+        following_way = _Way(
+            read=read if self._end.counts else 0,
+            empty=_empty_pages(answer, way),
+            trail=_trail(answer, way.trail, following) if position else way.trail,
+        )
+        return {**following, **following_way.written()}
 
     def apply(self, position: Mapping[str, Any], draft: Draft) -> None:
-        """Ask for the page at a position; raises as `Steps.apply`."""
         self._steps.apply(position, draft)
 
-
-def paginator_of(definition: Pagination, clean_url: CleanUrl) -> Paginator:
-    """Return the paginator that a document declares."""
-    match definition:
-        case NextUrlPagination():
-            return Paginator(_NextUrls(definition, clean_url), definition.end)
-        case CursorPagination():
-            return Paginator(_Cursors(definition), definition.end)
-        case PageNumberPagination() | OffsetPagination():
-            return Paginator(_Numbers(definition), definition.end)
-        case NoPagination():
-            return Paginator(_NoSteps(), EndConditions())
-
-
-def foreign_position() -> ProviderContractError:
-    """Return the error for a position that another version of the document has left behind."""
-    return ProviderContractError("The saved position does not fit the provider's document; start a new sync.")
+    def fresh(
+        self,
+        answer: Answer,  # noqa: ARG002 - a protocol's
+        position: Mapping[str, Any] | None,  # noqa: ARG002 - the same
+        records: Sequence[SourceRecord],
+    ) -> Sequence[SourceRecord]:
+        return records
 
 
 class _NextUrls:
@@ -116,40 +132,23 @@ class _NextUrls:
         self._is_link = (definition.header or "").lower() == "link"
         self._clean_url = clean_url
 
-    def following(self, answer: Answer, place: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002 - a protocol's
+    def following(self, answer: Answer) -> dict[str, Any] | None:
         given = self._read(answer.response, answer.body)
         if given is not None and not isinstance(given, str):
-            raise self._no_url(answer)
+            raise no_url(answer, self._definition)
         address = next_link(given) if self._is_link and given else given
         if not address or not address.strip():
             return None
-        here = URL(answer.response.request.url, encoded=True)
-        url = self._clean_url(self._target(here, address.strip(), answer))
-        if url == self._clean_url(here):
-            raise _circle(answer)
+        url = self._clean_url(own_target(address.strip(), answer, self._definition))
+        if url == self._clean_url(request_url(answer)):
+            raise circle(answer)
         return {"url": url}
 
     def apply(self, place: Mapping[str, Any], draft: Draft) -> None:
         url = place.get("url")
-        if not isinstance(url, str) or not _PATH_AND_QUERY.fullmatch(url):
+        if not is_target(url):
             raise foreign_position()
         draft.target = url
-
-    def _target(self, here: URL, given: str, answer: Answer) -> URL:
-        target = parse_url(given, relative_to=here)
-        if target is None:
-            raise self._no_url(answer)
-        if origin_of(target) != origin_of(here):
-            raise ProviderContractError(
-                f"{answer.place} names a next page at {origin_of(target)}, but this provider's origin is"
-                f" {origin_of(here)}; use the address that the provider itself uses as base URL."
-            )
-        return target
-
-    def _no_url(self, answer: Answer) -> ProviderContractError:
-        return ProviderContractError(
-            f"{answer.place} has something at {place_of(self._definition)} that is not a URL."
-        )
 
 
 class _Cursors:
@@ -157,7 +156,7 @@ class _Cursors:
         self._definition = definition
         self._read = compile_source(definition)
 
-    def following(self, answer: Answer, place: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002 - a protocol's
+    def following(self, answer: Answer) -> dict[str, Any] | None:
         cursor = self._read(answer.response, answer.body)
         if cursor is None or cursor == "":
             return None
@@ -175,96 +174,48 @@ class _Cursors:
         draft.put(self._definition.location, self._definition.parameter, cursor)
 
 
-class _Numbers:
-    """Counts pages, or records: an offset goes on after the last that came, however many were asked for."""
-
-    def __init__(self, definition: PageNumberPagination | OffsetPagination) -> None:
-        self._definition = definition
-        self._name = "page" if isinstance(definition, PageNumberPagination) else "offset"
-
-    def following(self, answer: Answer, place: Mapping[str, Any]) -> dict[str, Any] | None:
-        if answer.count == 0:
-            return None
-        step = 1 if self._name == "page" else answer.count
-        return {self._name: place.get(self._name, self._definition.first) + step}
-
-    def apply(self, place: Mapping[str, Any], draft: Draft) -> None:
-        number = place.get(self._name)
-        if type(number) is not int:
-            raise foreign_position()
-        draft.put(self._definition.location, self._definition.parameter, number)
-
-
 class _NoSteps:
     """Everything comes at once."""
 
-    def following(self, answer: Answer, place: Mapping[str, Any]) -> None:
+    def following(self, answer: Answer) -> None:
         """There is no second page."""
 
     def apply(self, place: Mapping[str, Any], draft: Draft) -> None:  # noqa: ARG002 - a protocol's
         raise foreign_position()
 
 
-class _EndRule:
-    def __init__(self, end: EndConditions) -> None:
-        self._end = end
-        self._done, self._more = compile_path(end.done), compile_path(end.more)
-        self._total = compile_path(end.total)
-
-    @property
-    def counts(self) -> bool:
-        """Whether the records of the pages before matter."""
-        return self._end.total is not None
-
-    def is_last(self, answer: Answer, read: int) -> bool | None:
-        """Return what the answer says of itself; None when it says nothing."""
-        done, more = self._flag(answer, "done"), self._flag(answer, "more")
-        total = self._read_total(answer)
-        is_short = self._end.short_page and answer.asked is not None and answer.count < answer.asked
-        is_empty = self._end.empty_page and answer.count == 0
-        if done or more is False or is_short or is_empty or (total is not None and read >= total):
-            return True
-        return False if done is False or more else None
-
-    def _flag(self, answer: Answer, name: str) -> bool | None:
-        value = (self._done if name == "done" else self._more)(answer.body)
-        if value is None or isinstance(value, bool):
-            return value
-        raise self._breach(answer, name, "neither true nor false")
-
-    def _read_total(self, answer: Answer) -> int | None:
-        total = self._total(answer.body)
-        if total is None or type(total) is int:
-            return total
-        raise self._breach(answer, "total", "no whole number")
-
-    def _breach(self, answer: Answer, name: str, what: str) -> ProviderContractError:
-        return ProviderContractError(
-            f"{answer.place} has {what} at `{getattr(self._end, name)}`;"
-            f" correct `end.{name}` in the provider's document."
-        )
-
-
-def _circle(answer: Answer) -> ProviderContractError:
+def circle(answer: Answer, pages: int = 1) -> ProviderContractError:
+    """Return the error for a page whose next one was read before, so many pages ago."""
+    names = "names itself as its next page" if pages == 1 else f"leads back to a page read {pages} pages ago"
     return ProviderContractError(
-        f"{answer.place} names itself as its next page: reading on would never end. The provider repeats"
+        f"{answer.place} {names}: reading on would never end. The provider repeats"
         " its position, or `pagination` in its document is wrong."
     )
 
 
-def _empty_pages(answer: Answer, position: Mapping[str, Any]) -> dict[str, int]:
+def _require_short(answer: Answer, following: Mapping[str, Any]) -> None:
+    length = max(len(str(value)) for value in following.values())
+    if length > MAX_PLACE_LENGTH:
+        raise ProviderContractError(
+            f"{answer.place} names its next page in {length} characters;"
+            f" no more than {MAX_PLACE_LENGTH} can be kept."
+        )
+
+
+def _trail(answer: Answer, trail: Recurrence, following: Mapping[str, Any]) -> Recurrence:
+    digest = hashlib.blake2b(orjson.dumps(following, option=orjson.OPT_SORT_KEYS), digest_size=8)
+    trail = trail.after(digest.hexdigest())
+    if trail.times:
+        raise circle(answer, trail.age)
+    return trail
+
+
+def _empty_pages(answer: Answer, way: _Way) -> int:
     if answer.count:
-        return {}
-    empty = _counted(position, "empty") + 1
+        return 0
+    empty = way.empty + 1
     if empty >= MAX_EMPTY_PAGES:
         raise ProviderContractError(
             f"{answer.place} gave {empty} pages without a record in a row, and names yet another."
         )
-    return {"empty": empty}
-
-
-def _counted(position: Mapping[str, Any], name: str) -> int:
-    count = position.get(name, 0)
-    if type(count) is not int:
-        raise foreign_position()
-    return count
+    return empty

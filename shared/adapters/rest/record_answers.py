@@ -8,13 +8,11 @@ from urllib.parse import unquote
 
 from shared.adapters.http import HttpResponse
 from shared.adapters.rest.answers import compile_path
-from shared.adapters.rest.definition import EntityDefinition
-from shared.adapters.rest.notation import AnswerHeader, JmesPath
+from shared.adapters.rest.entity import EntityDefinition
+from shared.adapters.rest.notation import AnswerHeader, Path
 from shared.adapters.rest.records import RecordReader
 from shared.domain.errors import ProviderContractError
 from shared.ports.adapter import SourceRecord
-
-Path = str | JmesPath | None
 
 
 class RecordAnswers:
@@ -31,7 +29,7 @@ class RecordAnswers:
         self._version = entity.version
         self._reader = RecordReader(name, entity, None)
 
-    def record(self, response: HttpResponse, body: Any, path: Path) -> SourceRecord:
+    def record(self, response: HttpResponse, body: Any, path: Path | None) -> SourceRecord:
         """Return the answer's record.
 
         Args:
@@ -52,7 +50,7 @@ class RecordAnswers:
             )
         return record
 
-    def new(self, response: HttpResponse, body: Any, place: str | JmesPath | AnswerHeader) -> SourceRecord:
+    def new(self, response: HttpResponse, body: Any, place: Path | AnswerHeader) -> SourceRecord:
         """Return a new record of which the answer tells only the id.
 
         Raises:
@@ -70,7 +68,9 @@ class RecordAnswers:
             )
         return SourceRecord(external_id, {}, version=self._told_version(response))
 
-    def record_or_id(self, response: HttpResponse, body: Any, path: Path, external_id: str) -> SourceRecord:
+    def record_or_id(
+        self, response: HttpResponse, body: Any, path: Path | None, external_id: str
+    ) -> SourceRecord:
         """Return the answer's record; where it has none, one that is no more than its id.
 
         Raises:
@@ -79,7 +79,7 @@ class RecordAnswers:
         record = self._found(response, body, path)
         return record or SourceRecord(external_id, {}, version=self._told_version(response))
 
-    def _found(self, response: HttpResponse, body: Any, path: Path) -> SourceRecord | None:
+    def _found(self, response: HttpResponse, body: Any, path: Path | None) -> SourceRecord | None:
         place = path or self._path
         item = compile_path(place)(body) if place else body
         if item is None:

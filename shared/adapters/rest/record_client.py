@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from shared.adapters.http import HttpRequest, HttpResponse
-from shared.adapters.rest.client import Line
-from shared.adapters.rest.definition import EntityDefinition
+from shared.adapters.http import HttpResponse
+from shared.adapters.rest.attempts import Attempt
 from shared.adapters.rest.drafts import Draft
+from shared.adapters.rest.entity import EntityDefinition
 from shared.adapters.rest.errors import Action
+from shared.adapters.rest.line import Line, Make
 from shared.adapters.rest.record_answers import RecordAnswers
 from shared.adapters.rest.record_inputs import require_id, require_key, require_limit, require_text
 from shared.adapters.rest.record_requests import ConditionalRequest, CreateRequest
@@ -33,7 +35,6 @@ Version = str | int | None
 
 _OF_ONE: Mapping[int, Action] = MappingProxyType({404: "notFound", 410: "notFound", 412: "conflict"})
 _OF_NEW: Mapping[int, Action] = MappingProxyType({412: "conflict"})
-_REQUEST_TIMEOUT = 408
 
 
 class RecordClient:
@@ -51,10 +52,9 @@ class RecordClient:
     async def get(self, external_id: str) -> SourceRecord | None:
         """Ask for a record; None where the provider has it not."""
         request = self._declared("get", self._entity.get)
-        sent = self._line.request(request, Draft(), {"record.id": require_id(external_id)})
-        response = await self._line.http.send(sent)
+        make = self._made(request, Draft(), {"record.id": require_id(external_id)})
         try:
-            body = self._line.errors.record_body_of(response, _OF_ONE)
+            response, body = await self._line.exchange(make, self._of_one)
         except RecordMissingError:
             return None
         return self._answers.record(response, body, request.record)
@@ -65,36 +65,33 @@ class RecordClient:
         draft = Draft()
         if request.idempotency_key:
             put(request.idempotency_key, require_key(key), draft)
-        sent = self._line.request(request, draft, {"record": dict(fields)})
+        make = self._made(request, draft, {"record": dict(fields)})
         if request.idempotency_key:
-            return self._created(await self._line.http.send(sent), request)
-        return await self._create_once(sent, request)
+            return self._created(request, *await self._line.exchange(make, self._of_new))
+        return await self._create_once(make, request)
 
     async def update(self, external_id: str, fields: Mapping[str, Any], version: Version) -> SourceRecord:
         """Write fields of a record; of the answer's record there may be no more than its id."""
         request = self._declared("update", self._entity.update)
-        sent = self._conditional(request, external_id, version, {"record": dict(fields)})
-        response = await self._line.http.send(sent)
-        body = self._line.errors.record_body_of(response, _OF_ONE)
+        make = self._conditional(request, external_id, version, {"record": dict(fields)})
+        response, body = await self._line.exchange(make, self._of_one)
         return self._answers.record_or_id(response, body, request.record, external_id)
 
     async def delete(self, external_id: str, version: Version) -> None:
         """Delete a record that may be gone already."""
         request = self._declared("delete", self._entity.delete)
-        response = await self._line.http.send(self._conditional(request, external_id, version, {}))
-        try:
-            self._line.errors.record_body_of(response, _OF_ONE)
-        except RecordMissingError:
-            return
+        make = self._conditional(request, external_id, version, {})
+        with suppress(RecordMissingError):
+            await self._line.exchange(make, self._of_one)
 
     async def search(self, text: str, limit: int) -> Sequence[SourceRecord]:
         """Ask for records that hold a text."""
         request = self._declared("search", self._entity.search)
         asked = min(require_limit(limit), request.max or limit)
         about = {"search.text": require_text(text), "search.limit": asked}
-        response = await self._line.http.send(self._line.request(request, Draft(), about))
+        _, body = await self._line.exchange(self._made(request, Draft(), about))
         reader = RecordReader(self._name, self._entity, request.records or self._entity.records)
-        return reader.read(self._line.errors.body_of(response)).records[:limit]
+        return reader.read(body).records[:limit]
 
     def _declared(self, operation: Operation, request: R | None) -> R:
         if request is None:
@@ -105,7 +102,7 @@ class RecordClient:
 
     def _conditional(
         self, request: ConditionalRequest, external_id: str, version: Version, about: Mapping[str, Any]
-    ) -> HttpRequest:
+    ) -> Make:
         if version is None and request.uses("record.version"):
             raise RecordConflictError(
                 f"A write of entity {self._name} needs the record's version; read it again and decide anew."
@@ -114,36 +111,33 @@ class RecordClient:
         if request.condition and version is not None:
             put(request.condition, written(version, request.condition), draft)
         known = {"record.id": require_id(external_id), "record.version": version}
-        return self._line.request(request, draft, {**known, **about})
+        return self._made(request, draft, {**known, **about})
 
-    async def _create_once(self, sent: HttpRequest, request: CreateRequest) -> SourceRecord:
+    def _made(self, request: Request, draft: Draft, about: Mapping[str, Any]) -> Make:
+        return lambda signer: self._line.request(request, draft, signer, about)
+
+    async def _create_once(self, make: Make, request: CreateRequest) -> SourceRecord:
         """Make a record by a request that makes another one when it is repeated."""
+        attempt = Attempt()
         try:
-            response = await self._line.http.send(sent)
+            answer = await self._line.exchange(attempt.sending(make), attempt.reading(self._of_new))
+            return self._created(request, *answer)
         except UnreachableError:
             raise
         except (UnavailableError, ProviderContractError) as error:
-            raise _uncertain(error) from error
-        try:
-            return self._created(response, request)
-        except (UnavailableError, ProviderContractError) as error:
-            if _was_refused(response):
+            if not attempt.may_have_succeeded:
                 raise
-            raise _uncertain(error) from error
+            raise UncertainOutcomeError(
+                f"The record may have been made all the same; look it up before trying again. {error}"
+            ) from error
 
-    def _created(self, response: HttpResponse, request: CreateRequest) -> SourceRecord:
-        body = self._line.errors.record_body_of(response, _OF_NEW)
+    def _created(self, request: CreateRequest, response: HttpResponse, body: Any) -> SourceRecord:
         if request.id is not None:
             return self._answers.new(response, body, request.id)
         return self._answers.record(response, body, request.record)
 
+    def _of_one(self, response: HttpResponse) -> Any:
+        return self._line.errors.record_body_of(response, _OF_ONE)
 
-def _was_refused(response: HttpResponse) -> bool:
-    """True where the provider surely did nothing: 4xx, but for the one that says that it got tired."""
-    return response.status // 100 == 4 and response.status != _REQUEST_TIMEOUT  # noqa: PLR2004 - RFC 9110, 15
-
-
-def _uncertain(error: UnavailableError | ProviderContractError) -> UncertainOutcomeError:
-    return UncertainOutcomeError(
-        f"The record may have been made all the same; look it up before trying again. {error}"
-    )
+    def _of_new(self, response: HttpResponse) -> Any:
+        return self._line.errors.record_body_of(response, _OF_NEW)

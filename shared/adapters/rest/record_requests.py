@@ -19,6 +19,7 @@ from shared.adapters.rest.notation import (
 from shared.adapters.rest.requests import Request
 from shared.adapters.rest.templates import ANY_FIELD, WHOLE_RECORD
 from shared.domain.model import WireModel
+from shared.domain.validation import blame
 from shared.ports.adapter import Operation
 
 _FIELDS = frozenset({"record", ANY_FIELD})
@@ -66,7 +67,7 @@ class Condition(Place):
     @model_validator(mode="after")
     def _format_is_a_pattern(self) -> Self:
         if self.format and "%" not in self.format:
-            raise ValueError("`format` is no pattern of strftime; write it as '%a, %d %b %Y %H:%M:%S GMT'")
+            raise blame("format", "is no pattern of strftime; write it as '%a, %d %b %Y %H:%M:%S GMT'")
         return self
 
 
@@ -99,13 +100,13 @@ class CreateRequest(Request):
     id: FieldOrHeader | None = None
     idempotency_key: Place | None = None
 
-    def conflicts(self) -> Iterator[str]:
-        """Yield what does not fit together."""
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield what does not fit together: the key to blame, and what is wrong with it."""
         yield from super().conflicts()
         if self.id is not None and self.record is not None:
-            yield "has both `record` and `id`; keep `id` only where the answer has no record"
+            yield "id", "can't stand beside `record`; keep it only where the answer has no record"
         if self.idempotency_key:
-            yield from self.idempotency_key.conflicts_in(self)
+            yield from (("idempotencyKey", each) for each in self.idempotency_key.conflicts_in(self))
 
 
 class ConditionalRequest(Request):
@@ -115,11 +116,11 @@ class ConditionalRequest(Request):
     needed = "record.id"
     condition: Condition | None = None
 
-    def conflicts(self) -> Iterator[str]:
-        """Yield what does not fit together."""
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield what does not fit together: the key to blame, and what is wrong with it."""
         yield from super().conflicts()
         if self.condition:
-            yield from self.condition.conflicts_in(self)
+            yield from (("condition", each) for each in self.condition.conflicts_in(self))
 
     @property
     def has_version(self) -> bool:
@@ -188,15 +189,18 @@ class RecordRequests(WireModel):
         }
         return {name: request for name, request in requests.items() if request is not None}
 
-    def record_conflicts(self) -> Iterator[str]:
-        """Yield what does not fit together."""
+    def record_conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield what does not fit together: the key to blame, and what is wrong with it."""
         for name, request in self.record_requests().items():
             if not isinstance(request, ConditionalRequest):
                 continue
             if request.has_version and self.version is None:
-                yield f"`{name}` sends the record's version; declare `version`: where records have it"
+                yield name, "sends the record's version; declare `version`: where records have it"
             if request.condition and request.condition.quoted and _is_entity_tag(self.version):
-                yield f"the header ETag has its quotes; remove `quoted` from `{name}.condition`"
+                yield (
+                    f"{name}.condition.quoted",
+                    "is not for the header ETag, which has its quotes; remove it",
+                )
 
 
 def _is_entity_tag(version: FieldOrHeader | None) -> bool:

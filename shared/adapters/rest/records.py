@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared.adapters.rest.answers import compile_field, compile_path
-from shared.adapters.rest.definition import EntityDefinition
-from shared.adapters.rest.notation import AnswerHeader, JmesPath
+from shared.adapters.rest.answers import compile_field, compile_mark, compile_path
+from shared.adapters.rest.entity import EntityDefinition
+from shared.adapters.rest.notation import AnswerHeader, Path
 from shared.adapters.rest.watermarks import WatermarkReader
 from shared.domain.errors import ProviderContractError
 from shared.domain.sync import Watermark
@@ -25,11 +25,13 @@ class Batch:
         records: Those to keep.
         watermark: The highest value of the increment's field among all.
         count: How many there were.
+        everything: All of them, also those not to keep.
     """
 
     records: list[SourceRecord]
     watermark: Watermark | None
     count: int
+    everything: list[SourceRecord]
 
 
 class RecordReader:
@@ -41,14 +43,14 @@ class RecordReader:
         records: Where these answers have their list; None where they are the list.
     """
 
-    def __init__(self, name: str, entity: EntityDefinition, records: str | JmesPath | None) -> None:
+    def __init__(self, name: str, entity: EntityDefinition, records: Path | None) -> None:
         self._name = name
         self._entity = entity
         self._path = records
         self._records = compile_path(records)
         self._id = compile_field(entity.id)
         self._modified = compile_field(entity.modified)
-        self._deleted = compile_field(entity.deleted)
+        self._deleted = compile_mark(entity.deleted)
         self._version = compile_field(None if isinstance(entity.version, AnswerHeader) else entity.version)
         self._watermarks = WatermarkReader(entity.increment) if entity.increment else None
 
@@ -60,6 +62,7 @@ class RecordReader:
         """
         items = self._items(answer)
         records: list[SourceRecord] = []
+        kept: list[SourceRecord] = []
         highest: Any = None
         for index, item in enumerate(items):
             if type(item) is not dict:
@@ -68,9 +71,10 @@ class RecordReader:
             reached: Any = self._reached(item, index)
             if reached is not None and (highest is None or reached > highest):
                 highest = reached
-            if floor is None or reached is None or reached >= floor:
-                records.append(record)
-        return Batch(records, highest, len(items))
+            records.append(record)
+            if floor is not None and (reached is None or reached >= floor):
+                kept.append(record)
+        return Batch(records if floor is None else kept, highest, len(items), records)
 
     def read_one(self, item: Any) -> SourceRecord:
         """Turn a record that came alone into what the sync needs of it.

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from shared.adapters.rest.notation import Name, RequestHeaderName, UrlPath
 from shared.adapters.rest.templates import WHOLE_RECORD, texts_in
 from shared.domain.model import WireModel
+from shared.domain.validation import blame
 
 
 def _json_template(value: Any) -> Any:
@@ -55,7 +56,7 @@ class Request(WireModel):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         if conflict := next(self.conflicts(), None):
-            raise ValueError(conflict)
+            raise blame(*conflict)
         return self
 
     def templates(self) -> Iterator[tuple[str, str, frozenset[str]]]:
@@ -70,15 +71,15 @@ class Request(WireModel):
         """True where a template has the placeholder."""
         return any(f"{{{name}}}" in template for _, template, _ in self.templates())
 
-    def conflicts(self) -> Iterator[str]:
-        """Yield what does not fit together."""
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield what does not fit together: the key to blame, and what is wrong with it."""
         if self.method == "GET" and (self.json_body is not None or self.form is not None):
             body = "form" if self.json_body is None else "json"
-            yield f"a GET has no body; add `method: POST`, or remove `{body}`"
+            yield body, "is a body, which a GET does not have; add `method: POST`, or remove it"
         if self.json_body is not None and self.form is not None:
-            yield "has both `json` and `form`; keep one of them"
+            yield "form", "can't stand beside `json`; keep one of them"
         if self.needed and not self.uses(self.needed):
-            yield f"has {{{self.needed}}} nowhere; put it into `path`, `query` or the body"
+            yield "", f"has {{{self.needed}}} nowhere; put it into `path`, `query` or the body"
 
     def has_in_body(self, name: str) -> bool:
         """True where the template of the body has something at a parameter's name already."""

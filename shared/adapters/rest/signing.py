@@ -11,10 +11,18 @@ from urllib.parse import quote, unquote_plus
 
 from yarl import URL
 
-from shared.adapters.rest.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, credential_fields
+from shared.adapters.rest.auth import (
+    ApiKeyAuth,
+    BasicAuth,
+    BearerAuth,
+    NoAuth,
+    StaticAuth,
+    credential_fields,
+)
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.validation import as_text
 from shared.ports.adapter import Credentials
+from shared.ports.token_source import AccessToken
 
 _HEADER_VALUE = re.compile(r"[ -~]*")
 _MAY_BE_EMPTY = frozenset({"password"})  # some APIs take their key as the user name of Basic, without more
@@ -28,14 +36,21 @@ class Signer:
         headers: To send with every request.
         parameter: The query parameter to add to every URL, and its value.
         secrets: What no message may show and no position may keep.
+        token: What a source gave for this request, where there is one.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     parameter: tuple[str, str] | None = field(default=None, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    token: AccessToken | None = None
 
     @classmethod
-    def of(cls, auth: Auth, credentials: Credentials, provider_id: str) -> Self:
+    def with_token(cls, token: AccessToken) -> Self:
+        """Return what a live token makes of a request (RFC 6750)."""
+        return cls({"Authorization": f"Bearer {token.value}"}, secrets=frozenset({token.value}), token=token)
+
+    @classmethod
+    def of(cls, auth: StaticAuth, credentials: Credentials, provider_id: str) -> Self:
         """Bring a document's `auth` and an integration's credentials together.
 
         Raises:
@@ -90,7 +105,7 @@ class Signer:
         )
 
 
-def _problems(auth: Auth, values: Mapping[str, str]) -> list[Problem]:
+def _problems(auth: StaticAuth, values: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(f"credentials.{name}", message)
         for name, value in values.items()
@@ -98,7 +113,7 @@ def _problems(auth: Auth, values: Mapping[str, str]) -> list[Problem]:
     ]
 
 
-def _problem(auth: Auth, name: str, value: str) -> str | None:
+def _problem(auth: StaticAuth, name: str, value: str) -> str | None:
     if not value:
         return None if name in _MAY_BE_EMPTY else "is missing; connect the integration"
     if isinstance(auth, BasicAuth):

@@ -7,16 +7,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from shared.domain.errors import Problem, RecordRejectedError
+from shared.domain.field_paths import PATH_PATTERN
 from shared.domain.provider import SettingDeclaration
 
 WHOLE_RECORD = "{record}"
 """The record itself; only as a whole value."""
 ANY_FIELD = "record.fieldName"
 """Stands for a placeholder of any field of the record."""
+ANY_FIELD_OF_PARENT = "parent.fieldName"
+"""Stands for a placeholder of any field of the parent's record; its id is `{parent.id}`."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"record((?:\.[A-Za-z0-9_$@-]+){1,10})")
 _ONE_THING = frozenset({"record.id", "record.version"})
+_OF_PARENT = re.compile(rf"parent\.(?:{PATH_PATTERN[1:-1]})")
 _ABSENT = object()
 
 
@@ -118,13 +122,24 @@ def _placeholder_problem(
     setting = settings.get(name)
     if name in names and name != ANY_FIELD:
         return f"{{{name}}} is the record here; give the setting another name" if setting else None
-    if ANY_FIELD in names and _FIELD.fullmatch(name) and name not in _ONE_THING:
+    if _is_field(name, names):
         return None
     if "." in name:
-        known = " or ".join(f"{{{each}}}" for each in sorted(names))
-        return f"{{{name}}} has no value here; " + (f"use {known}, or remove it" if known else "remove it")
+        return f"{{{name}}} has no value here; {_cure(name, names)}"
     if setting is None:
         return f"{{{name}}} is no setting; declare `{name}` under settings, or correct the name"
     if not setting.required and not setting.default:
         return f"{{{name}}} may have no value; make the setting required or give it a default"
     return None
+
+
+def _is_field(name: str, names: Collection[str]) -> bool:
+    of_record = ANY_FIELD in names and _FIELD.fullmatch(name) and name not in _ONE_THING
+    return bool(of_record or (ANY_FIELD_OF_PARENT in names and _OF_PARENT.fullmatch(name)))
+
+
+def _cure(name: str, names: Collection[str]) -> str:
+    if name.startswith("parent.") and ANY_FIELD_OF_PARENT not in names:
+        return "it is for `list` and `changes` of an entity with a `parent`"
+    known = " or ".join(f"{{{each}}}" for each in sorted(names))
+    return f"use {known}, or remove it" if known else "remove it"

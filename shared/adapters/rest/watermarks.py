@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from shared.adapters.rest.answers import Answer, compile_field, compile_source, place_of
+from shared.adapters.rest.answers import compile_field
 from shared.adapters.rest.drafts import Draft
-from shared.adapters.rest.increment import Increment
+from shared.adapters.rest.increment import PER_SECOND, Increment
+from shared.adapters.rest.targets import is_target
 from shared.domain.errors import ProviderContractError
 from shared.domain.model import rfc3339
 from shared.domain.sync import Watermark
@@ -20,6 +21,8 @@ _PRECISIONS = (
     ("%H", timedelta(hours=1)),
 )
 _PER_SECOND = {"seconds": 1, "milliseconds": 1_000, None: 0}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
 class Values(Protocol):
@@ -29,8 +32,16 @@ class Values(Protocol):
         """Return a record's value as a watermark. Raises ValueError where it is of another type."""
         ...
 
-    def begin(self, watermark: Watermark) -> Watermark:
+    def begin(self, watermark: Watermark, behind_seconds: int) -> Watermark:
         """Return where a run after a watermark begins. Raises ValueError for one of another type."""
+        ...
+
+    def moment(self, watermark: Watermark) -> datetime | None:
+        """Return the time that a watermark means; None where it is none. Raises ValueError as `begin`."""
+        ...
+
+    def at(self, moment: datetime) -> Watermark | None:
+        """Return the watermark for a time, or None."""
         ...
 
     def write(self, watermark: Watermark) -> Watermark:
@@ -50,50 +61,56 @@ class WatermarkReader:
         """Return a value of the increment's field as a watermark. Raises ValueError for another type."""
         return self._values.parse(value)
 
-    def floor(self, watermark: Watermark | None) -> Watermark | None:
+    def floor(self, watermark: Watermark | None, behind_seconds: int = 0) -> Watermark | None:
         """Return the watermark below which records are left out here; None where the API filters."""
         if watermark is None or not self._increment.client_side_filter:
             return None
-        return self._begin(watermark)
+        return self._begin(watermark, behind_seconds)
 
-    def apply(self, watermark: Watermark | None, draft: Draft) -> None:
-        """Ask for what changed since a watermark.
+    def moment(self, watermark: Watermark | None) -> datetime | None:
+        """Return the time that a watermark means; None where it is no time."""
+        if watermark is None:
+            return None
+        try:
+            return self._values.moment(watermark)
+        except ValueError:
+            raise foreign_watermark() from None
+
+    def at(self, moment: datetime) -> Watermark | None:
+        """Return the watermark for a time; None where watermarks are no times."""
+        return self._values.at(moment)
+
+    def apply(self, watermark: Watermark | None, draft: Draft, behind_seconds: int = 0) -> None:
+        """Ask for what changed since a watermark, or since so many seconds before it.
 
         Raises:
             ProviderContractError: The watermark was made for another version of the document.
         """
         increment = self._increment
+        if increment.link:
+            _follow(watermark, draft)
         if increment.parameter is None:
             return
-        value = increment.initial if watermark is None else self._values.write(self._begin(watermark))
+        value = increment.initial
+        if watermark is not None:
+            value = self._values.write(self._begin(watermark, behind_seconds))
         if value is not None:
             text = f'"{value}"' if increment.quoted else value
             draft.put(increment.location, increment.parameter, text)
 
-    def _begin(self, watermark: Watermark) -> Watermark:
+    def _begin(self, watermark: Watermark, behind_seconds: int) -> Watermark:
         try:
-            return self._values.begin(watermark)
+            return self._values.begin(watermark, behind_seconds)
         except ValueError:
             raise foreign_watermark() from None
 
 
-def token_reader(increment: Increment | None) -> Callable[[Answer], Watermark | None]:
-    """Return a function that takes an opaque watermark from the last page, where the document has one."""
-    if increment is None or increment.token is None:
-        return lambda _: None
-    source = increment.token
-    read = compile_source(source)
-
-    def token_of(answer: Answer) -> Watermark:
-        token = read(answer.response, answer.body)
-        if (type(token) is str and token) or type(token) is int:
-            return token
-        raise ProviderContractError(
-            f"{answer.place} is the last page and has no text or whole number at {place_of(source)};"
-            " correct `increment.token` in the provider's document."
-        )
-
-    return token_of
+def _follow(watermark: Watermark | None, draft: Draft) -> None:
+    if watermark is None:
+        return
+    if not is_target(watermark):
+        raise foreign_watermark()
+    draft.target = str(watermark)
 
 
 def higher(position: Mapping[str, Any] | None, here: Watermark | None) -> Watermark | None:
@@ -108,6 +125,19 @@ def higher(position: Mapping[str, Any] | None, here: Watermark | None) -> Waterm
     if type(before) is not type(here):
         raise foreign_watermark()
     return max(before, here)
+
+
+def lower(watermark: Watermark | None, ceiling: Watermark | None) -> Watermark | None:
+    """Return a watermark, or the ceiling where there is one below it.
+
+    Raises:
+        ProviderContractError: The ceiling was made for another version of the document.
+    """
+    if watermark is None or ceiling is None:
+        return watermark
+    if type(watermark) is not type(ceiling):
+        raise foreign_watermark()
+    return min(watermark, ceiling)
 
 
 def foreign_watermark() -> ProviderContractError:
@@ -131,8 +161,14 @@ class _Texts:
             raise ValueError
         return value
 
-    def begin(self, watermark: Watermark) -> Watermark:
+    def begin(self, watermark: Watermark, behind_seconds: int) -> Watermark:  # noqa: ARG002 - a protocol's
         return watermark
+
+    def moment(self, watermark: Watermark) -> None:
+        """A text tells no time."""
+
+    def at(self, moment: datetime) -> None:
+        """There is no text for a time."""
 
     def write(self, watermark: Watermark) -> Watermark:
         return watermark
@@ -140,7 +176,8 @@ class _Texts:
 
 class _Integers:
     def __init__(self, increment: Increment) -> None:
-        look_back = increment.look_back_seconds * _PER_SECOND[increment.unit]
+        self._per_second = PER_SECOND[increment.unit]
+        look_back = increment.look_back_seconds * self._per_second
         self._back = look_back + (not _includes_equal(increment))
         self._lowest = increment.initial if isinstance(increment.initial, int) else 0
 
@@ -149,9 +186,19 @@ class _Integers:
             raise ValueError
         return value
 
-    def begin(self, watermark: Watermark) -> int:
+    def begin(self, watermark: Watermark, behind_seconds: int) -> int:
         number = self.parse(watermark)
-        return max(number - self._back, min(self._lowest, number))
+        return max(number - self._back - behind_seconds * self._per_second, min(self._lowest, number))
+
+    def moment(self, watermark: Watermark) -> datetime | None:
+        if not self._per_second:
+            return None
+        seconds = self.parse(watermark) / self._per_second
+        return _EPOCH + timedelta(seconds=min(seconds, _LATEST_SECONDS))
+
+    def at(self, moment: datetime) -> int | None:
+        seconds = (moment - _EPOCH).total_seconds()
+        return int(seconds * self._per_second) if self._per_second else None
 
     def write(self, watermark: Watermark) -> Watermark:
         return watermark
@@ -173,8 +220,15 @@ class _DateTimes:
         except OverflowError:  # the year 1 in an eastern zone, or 9999 in a western one
             raise ValueError from None
 
-    def begin(self, watermark: Watermark) -> str:
-        return rfc3339(datetime.fromisoformat(str(watermark)) - self._back)
+    def begin(self, watermark: Watermark, behind_seconds: int) -> str:
+        back = self._back + timedelta(seconds=behind_seconds)
+        return rfc3339(datetime.fromisoformat(str(watermark)) - back)
+
+    def moment(self, watermark: Watermark) -> datetime:
+        return datetime.fromisoformat(str(watermark))
+
+    def at(self, moment: datetime) -> str:
+        return rfc3339(moment)
 
     def write(self, watermark: Watermark) -> str:
         moment = datetime.fromisoformat(str(watermark))

@@ -16,7 +16,7 @@ from shared.domain.sweeps import Sweep
 from shared.ports.adapter import AdapterSource
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.provider_server import DOCUMENT, things_document
-from tests.unit.adapters.rest.changed_documents import in_entity_parts
+from tests.unit.adapters.rest.changed_documents import changed, in_entity_parts
 
 BROKEN = ProviderDocument.model_validate({**DOCUMENT, "rest": {"baseUrl": "https://a.example"}})
 
@@ -58,6 +58,24 @@ def test_shifting_pages_are_swept_by_two_readings(
     document = in_entity_parts(deletions=deletions, pagination=pagination)
     assert registry.sweep(document, "thing") is expected
     assert registry.sweep(document, "stranger") is Sweep.NEVER
+
+
+@pytest.mark.parametrize("shifting", ["post", "thread"])
+def test_shifting_pages_of_an_ancestor_count_too(registry: AdapterSource, shifting: str) -> None:
+    """A parent that a reading misses hides its children from it."""
+    entities: dict[str, Any] = {
+        "thread": {"list": {"path": "/threads"}, "id": "id"},
+        "post": {"list": {"path": "/{parent.id}/posts"}, "id": "id", "parent": {"entity": "thread"}},
+        "thing": {
+            "list": {"path": "/{parent.id}/things"},
+            "id": "id",
+            "parent": {"entity": "post"},
+            "deletions": {"sweep": True},
+        },
+    }
+    assert registry.sweep(changed("rest/entities", entities), "thing") is Sweep.ONCE
+    entities[shifting]["pagination"] = {"kind": "offset", "parameter": "skip"}
+    assert registry.sweep(changed("rest/entities", entities), "thing") is Sweep.TWICE
 
 
 def test_settings_are_checked_against_the_document(registry: AdapterSource) -> None:

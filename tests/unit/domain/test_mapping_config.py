@@ -54,7 +54,7 @@ TRANSFORMS: list[tuple[Any, str, str]] = [
     ({"type": "date", "formats": ["%d.%q.%Y"]}, "0.date.formats", "'q' is a bad directive"),
     ({"type": "date", "formats": ["iso8601"]}, "0.date.formats", "or a format such as %d.%m.%Y"),
     ({"type": "date", "formats": ["%H:%M"]}, "0.date.formats", "the year, the month and the day"),
-    ({"type": "boolean", "trueWords": ["No"]}, "0.boolean", "in trueWords and in falseWords: no"),
+    ({"type": "boolean", "trueWords": ["No"]}, "0.boolean.trueWords", "has words of falseWords too: no"),
     ({"type": "number", "decimals": -1}, "0.number.decimals", "must be at least 0"),
 ]  # fmt: skip
 RULES: list[tuple[Any, str, str]] = [
@@ -63,18 +63,18 @@ RULES: list[tuple[Any, str, str]] = [
     (rule(pattern=r"(a)\1"), "validation.0.pattern", "backreferences are not supported"),
     (rule(pattern="a{1000}{1000}{9}"), "validation.0.pattern", "exceeds size limit"),
     (rule(format="colour"), "validation.0.format", "'email', 'phone', 'url'"),
-    (rule(format="email", region="US"), "validation.0", "region is for the format phone"),
+    (rule(format="email", region="US"), "validation.0.region", "is for the format phone"),
     (rule(format="phone", region="usa"), "validation.0.region", "two capital letters"),
     (rule(custom="magic"), "validation.0.custom", "there are luhn, iban, countryCode, currencyCode"),
     (rule(range={}), "validation.0.range", "give min, max or both"),
-    (rule(range={"min": 2, "max": 1}), "validation.0.range", "min is above max; swap them"),
-    (rule(range={"min": "2026-01-02", "max": "2026-01-01"}), "validation.0.range", "min is above max"),
+    (rule(range={"min": 2, "max": 1}), "validation.0.range.min", "is above max; swap them"),
+    (rule(range={"min": "2026-01-02", "max": "2026-01-01"}), "validation.0.range.min", "is above max"),
     (rule(range={"min": 1, "max": "2026-01-01"}), "validation.0.range", "both numbers, or both dates"),
     (rule(range={"min": "soon"}), "validation.0.range", "ISO 8601 such as 2026-01-31"),
-    (rule(minLength=3, maxLength=2), "validation.0", "minLength is above maxLength"),
+    (rule(minLength=3, maxLength=2), "validation.0.minLength", "is above maxLength"),
     (rule(enum=[]), "validation.0.enum", "at least 1 entry"),
-    (entity({}, {"field": "z", "required": True}), "(body)", "nothing is mapped to z"),
-    (entity({}, {"field": "y", "required": True}, {"field": "y", "minLength": 1}), "(body)", "two entries"),
+    (entity({}, {"field": "z", "required": True}), "validation.0.field", "nothing is mapped to z"),
+    (entity({}, {"field": "y", "enum": [1]}, {"field": "y", "minLength": 1}), "validation.1.field", "two"),
 ]  # fmt: skip
 
 

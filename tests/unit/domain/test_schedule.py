@@ -24,7 +24,7 @@ def config(**values: object) -> SyncConfig:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"intervalSeconds": 60, "cron": "0 * * * *"}, "not both"),
+        ({"intervalSeconds": 60, "cron": "0 * * * *"}, "keep one of them"),
         ({"timeZone": "Europe/Berlin"}, "needs cron"),
         ({"timeZone": "Europe/Berlin", "intervalSeconds": 60}, "needs cron"),
         ({"cron": "0 * * * *", "timeZone": "Nowhere"}, "no time zone Nowhere"),

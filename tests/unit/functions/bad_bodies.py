@@ -178,6 +178,6 @@ BAD: dict[str, Bad] = {
         422,
         "invalid_request",
         NOT_VALID,
-        [("entityMappings.0", "mapped twice, or both a value and an object: name")],
+        [("entityMappings.0.fields.1.shardField", "name is mapped twice, or both a value and an object")],
     ),
 }

@@ -120,7 +120,13 @@ BAD: dict[str, Bad] = {
         422,
         "invalid_request",
         "The provider document is not valid.",
-        [("rest.auth", "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer'")],
+        [
+            (
+                "rest.auth",
+                "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
+                " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'",
+            )
+        ],
         role=Role.SUPER_ADMIN,
     ),
     "provider of another id": Bad(

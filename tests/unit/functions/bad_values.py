@@ -22,7 +22,7 @@ BAD: dict[str, Bad] = {
         422,
         "invalid_request",
         "The settings are not valid.",
-        [("(body)", "entityMappings: each entity can be mapped once")],
+        [("entityMappings.1.entity", "record is mapped already; map each entity once")],
     ),
     "shard type that is not allowed": Bad(
         "PATCH",
@@ -31,7 +31,7 @@ BAD: dict[str, Bad] = {
         422,
         "invalid_request",
         "The settings are not valid.",
-        [("(body)", "entityMappings: not among allowedShardTypes: airport")],
+        [("entityMappings.0.shardTypeId", "airport is not in allowedShardTypes")],
     ),
     "regular expression that is none": Bad(
         "PATCH",

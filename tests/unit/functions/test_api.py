@@ -65,14 +65,20 @@ async def test_an_integration_is_created_read_changed_and_deleted(app: LiveApp) 
         ({"nmae": "x"}, "nmae"),
         ({"providerId": "unheard-of"}, "providerId"),
         ({"settings": {**KINTO, "bucket": ""}}, "settings.bucket"),
+        ({"settings": {"serverUrl": "http://x", "bucket": "b"}}, "settings.collection"),
         ({"settings": {**KINTO, "more": "x"}}, "settings.more"),
         ({"entityMappings": [{**MAPPING, "entity": "nothing"}]}, "entityMappings.0.entity"),
         ({"entityMappings": [{**MAPPING, "fields": []}]}, "entityMappings.0.fields"),
-        ({"allowedShardTypes": ["contact"]}, "(body)"),
+        ({"allowedShardTypes": ["contact"]}, "entityMappings.0.shardTypeId"),
+        ({"entityMappings": [MAPPING, MAPPING]}, "entityMappings.1.entity"),
+        (
+            {"entityMappings": [{**MAPPING, "fields": [*MAPPING["fields"], *MAPPING["fields"]]}]},
+            "entityMappings.0.fields.1.shardField",
+        ),
         ({"syncConfig": {"intervalSeconds": 5}}, "syncConfig.intervalSeconds"),
         ({"syncConfig": {"cron": "99 * * * *"}}, "syncConfig.cron"),
         ({"syncConfig": {"cron": "0 * * * *", "timeZone": "Moon/Base"}}, "syncConfig.timeZone"),
-        ({"syncConfig": {"cron": "0 * * * *", "intervalSeconds": 60}}, "syncConfig"),
+        ({"syncConfig": {"cron": "0 * * * *", "intervalSeconds": 60}}, "syncConfig.cron"),
     ],
 )
 async def test_a_wrong_field_is_named(app: LiveApp, changes: dict[str, Any], field: str) -> None:

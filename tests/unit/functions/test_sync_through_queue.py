@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from shared import bootstrap
 from shared.backends.embedded.file_secrets import FileSecretStore
 from shared.backends.system_clock import SystemClock
 from shared.domain.caller import Role
 from shared.telemetry.logs import configure_logging
+from tests.fakes import provider_server as faults
 from tests.fakes.provider_server import DOCUMENT, ProviderServer, provider_server, thing
+from tests.fakes.token_server import CLIENT_ID, CLIENT_SECRET, TokenServer, token_server
 from tests.unit.functions.live_app import LiveApp, live_app
 
 SECRET = "sk-live-3141592653"
@@ -52,6 +55,18 @@ async def connected(app: LiveApp, server: ProviderServer, auth: dict[str, Any]) 
     return path
 
 
+async def connected_by_refresh_token(
+    app: LiveApp, server: ProviderServer, tokens: TokenServer, refresh_token: str
+) -> str:
+    """Do so with an authorisation server, and store what a tenant admin has from there."""
+    urls = {"tokenUrl": f"{tokens.url}/token", "authorizationUrl": f"{tokens.url}/authorize"}
+    path = await connected(app, server, {"kind": "oauth2AuthorizationCode", **urls})
+    values = {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET, "refreshToken": refresh_token}
+    stored = await app.admin.call("PUT", f"{path}/credentials", {"values": values})
+    assert stored.status == 200
+    return path
+
+
 def files_with(folder: Path, text: str) -> list[str]:
     files = [file for file in folder.rglob("*") if file.is_file()]
     return [file.name for file in files if text.encode() in file.read_bytes()]
@@ -64,13 +79,19 @@ async def synced(app: LiveApp, path: str, order: dict[str, str] | None = None) -
 
 
 async def ended(app: LiveApp, execution_id: str) -> dict[str, Any]:
-    """Return the record of a run once it has ended."""
+    """Return the record of a run once it has ended and given its lease back."""
     async with asyncio.timeout(30):
         while True:
             execution = await app.admin.call("GET", f"executions/{execution_id}")
-            if execution.body["status"] not in {"queued", "running"}:
-                body: dict[str, Any] = execution.body
+            body: dict[str, Any] = execution.body
+            if body["status"] not in {"queued", "running"} and await is_free(body["integrationId"]):
                 return body
+
+
+async def is_free(integration_id: str) -> bool:
+    documents = (await bootstrap.runtime()).documents
+    lease = await documents.get("leases", ("acme",), f"sync.{integration_id}")
+    return lease is None or lease.body["owner"] is None
 
 
 async def test_a_provider_that_asks_for_a_key_gets_it(
@@ -128,3 +149,33 @@ async def test_deleting_an_integration_deletes_its_secret(app: LiveApp, server: 
     assert (await app.admin.call("DELETE", path)).status == 204
     secrets = await FileSecretStore.open(app.data_folder / "secrets", SystemClock())
     assert list(await secrets.names()) == []
+
+
+async def test_a_stored_refresh_token_makes_syncs_work(
+    app: LiveApp, server: ProviderServer, tmp_path: Path
+) -> None:
+    """Tokens are had with it and renewed when one is rejected; no file and no log line has any of them."""
+    log = io.StringIO()
+    configure_logging("debug", log)
+    async with token_server() as tokens:
+        path = await connected_by_refresh_token(app, server, tokens, "refresh-0")
+        server.faults.append(faults.status(401))
+        execution = await synced(app, path)
+    assert (execution["status"], execution["counts"]["created"]) == ("succeeded", 7)
+    assert [request.headers["Authorization"] for request in server.requests[:2]] == [
+        "Bearer access-1",
+        "Bearer access-2",
+    ]
+    assert [form["refresh_token"] for form in tokens.forms] == ["refresh-0", "refresh-1"]
+    for secret in ("access-1", "access-2", "refresh-1", "refresh-2", CLIENT_SECRET):
+        assert files_with(tmp_path, secret) == []
+        assert secret not in log.getvalue()
+
+
+async def test_a_dead_grant_ends_the_run(app: LiveApp, server: ProviderServer) -> None:
+    """As credentials that somebody has to store again."""
+    async with token_server() as tokens:
+        path = await connected_by_refresh_token(app, server, tokens, "unknown")
+        execution = await synced(app, path)
+    assert (execution["status"], execution["error"]["code"]) == ("failed", "credentials_rejected")
+    assert server.requests == []

@@ -11,7 +11,7 @@ import pytest
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.domain.errors import LeaseHeldError, LeaseLostError
 from shared.ports.documents import DocumentStore
-from shared.resilience.lease import LEASE_SECONDS, Leases, release_abandoned
+from shared.resilience.lease import LEASE_SECONDS, POLL_SECONDS, Leases, release_abandoned
 from tests.fakes.clock import ManualClock
 
 
@@ -113,3 +113,19 @@ async def test_the_only_process_frees_what_its_dead_predecessor_held(
     async with Leases(store, clock, "next").hold("acme", "thing") as lease:
         assert lease.fencing_token == 2
     await dead.__aexit__(None, None, None)
+
+
+async def test_who_has_patience_gets_the_lease_when_it_is_free(
+    store: DocumentStore, clock: ManualClock
+) -> None:
+    """And keeps it for the whole time from then on."""
+    async with Leases(store, clock, "first").hold("acme", "thing"):
+        waiting = Leases(store, clock, "second").hold("acme", "thing", patience_seconds=LEASE_SECONDS)
+        entering = asyncio.create_task(waiting.__aenter__())
+        while POLL_SECONDS not in clock.slept:
+            await store.get("leases", ("acme",), "thing")  # every look lets the other go on
+    clock.advance(POLL_SECONDS)
+    lease = await entering
+    clock.advance(LEASE_SECONDS - 1)
+    lease.check()
+    await waiting.__aexit__(None, None, None)

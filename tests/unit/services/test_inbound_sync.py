@@ -18,6 +18,7 @@ from shared.domain.errors import (
 from shared.domain.integration import IntegrationStatus
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode, Trigger
 from shared.services.sync_requests import step_message
+from tests.fakes.adapter import CirclingAdapter
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
 
@@ -76,6 +77,13 @@ async def test_a_deleted_record_leaves_a_tombstone(world: SyncWorld) -> None:
     assert execution.counts == SyncCounts(read=2, deleted=1, unchanged=1)
     assert (shards["a"]["data"], "deletedAt" in shards["a"]) == ({}, True)
     assert set(shards) == {"a", "b"}
+
+
+async def test_only_the_mapped_fields_are_asked_for(world: SyncWorld) -> None:
+    """What no shard will hold need not leave the provider."""
+    world.adapter.records = [record("a")]
+    await world.run()
+    assert {request.fields for request in world.adapter.requests} == {frozenset({"name", "size"})}
 
 
 async def test_a_record_that_comes_back_is_created_again(world: SyncWorld) -> None:
@@ -360,3 +368,25 @@ async def test_a_provider_that_always_forgets_fails_the_run(world: SyncWorld) ->
     execution = await world.run()
     assert execution.error is not None
     assert execution.error.code == "provider_contract"
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+async def test_a_run_that_does_not_move_on_is_failed(tmp_path: Path, length: int) -> None:
+    """Positions that repeat, in a circle of any length, end the run with the reason, and it is no success."""
+    async with sync_world(tmp_path, adapter=CirclingAdapter(length)) as world:
+        await world.add_integration()
+        execution = await world.run()
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.error is not None
+    assert execution.error.code == "no_progress"
+    assert execution.error.message.startswith(
+        "The run came back to the same place of the provider's data 3 times, without an end"
+    )
+
+
+async def test_a_run_that_starts_over_once_moves_on(world: SyncWorld) -> None:
+    """Coming back to the beginning after a resync is no circle yet."""
+    world.adapter.records = [record(f"r{number}") for number in range(30)]
+    world.adapter.faults = {number: ResyncRequiredError("history expired") for number in (3, 6)}
+    execution = await world.run(SyncMode.FULL)
+    assert execution.status is ExecutionStatus.SUCCEEDED

@@ -123,6 +123,15 @@ async def test_a_run_that_fails_on_its_way_deletes_nothing(world: SyncWorld) -> 
     assert await marks(world) == []
 
 
+async def test_a_reading_that_left_something_out_deletes_nothing(world: SyncWorld) -> None:
+    """What it has not seen may be there; the run itself is a success, and its marks go."""
+    await synced(world, records("a", "b"))
+    world.adapter.complete = False
+    assert (await synced(world, records("b"))).counts == SyncCounts(read=1, unchanged=1)
+    assert await live(world) == {"a", "b"}
+    assert await marks(world) == []
+
+
 async def test_a_run_that_had_to_start_over_deletes_nothing(world: SyncWorld) -> None:
     """The provider lost its place in the list: what lay before it was read at another time."""
     await synced(world, records("a", "b", "c", "d", "e", "f"))

@@ -196,6 +196,15 @@ async def test_provider_without_auth_needs_no_credentials(
         (HEADER_KEY, ("apiKey",)),
         ({"kind": "basic"}, ("username", "password")),
         ({"kind": "bearer"}, ("token",)),
+        ({"kind": "oauth2ClientCredentials", "tokenUrl": "https://a/"}, ("clientId", "clientSecret")),
+        (
+            {
+                "kind": "oauth2AuthorizationCode",
+                "tokenUrl": "https://a/",
+                "authorizationUrl": "https://a/",
+            },
+            ("clientId", "clientSecret", "refreshToken"),
+        ),
     ],
 )
 def test_document_says_which_credentials_it_needs(

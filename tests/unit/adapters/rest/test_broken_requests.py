@@ -71,15 +71,15 @@ BROKEN = {
     ),
     "JSON and form": (
         in_entity("create", {"path": "/things", "json": {}, "form": {}}),
-        at("create", "has both `json` and `form`; keep one of them"),
+        at("create.form", "can't stand beside `json`; keep one of them"),
     ),
     "form of a GET": (
         in_entity("search", {"path": "/things", "form": {"q": "{search.text}"}}),
-        at("search", "a GET has no body; add `method: POST`, or remove `form`"),
+        at("search.form", "is a body, which a GET does not have; add `method: POST`, or remove it"),
     ),
     "record and id of the answer": (
         in_entity("create", {"path": "/x", "record": "data", "id": "newId"}),
-        at("create", "has both `record` and `id`; keep `id` only where the answer has no record"),
+        at("create.id", "can't stand beside `record`; keep it only where the answer has no record"),
     ),
     "method that can't write": (
         in_entity("delete", {"path": ONE, "method": "GET"}),
@@ -103,26 +103,26 @@ BROKEN = {
     ),
     "condition without version": (
         in_entity("update", {"path": ONE, "condition": {"header": "If-Match"}}),
-        at("", "`update` sends the record's version; declare `version`: where records have it"),
+        at("update", "sends the record's version; declare `version`: where records have it"),
     ),
     "placeholder of the version without version": (
         in_entity("delete", {"path": ONE, "query": {"rev": "{record.version}"}}),
-        at("", "`delete` sends the record's version; declare `version`: where records have it"),
+        at("delete", "sends the record's version; declare `version`: where records have it"),
     ),
     "entity tag in quotes twice": (
         in_entity_parts(
             version={"header": "etag"},
             update={"path": ONE, "condition": {"header": "If-Match", "quoted": True}},
         ),
-        at("", "the header ETag has its quotes; remove `quoted` from `update.condition`"),
+        at("update.condition.quoted", "is not for the header ETag, which has its quotes; remove it"),
     ),
     "condition in a header that the request has": (
         in_entity("update", {"path": ONE, "headers": {"if-match": "*"}, "condition": {"header": "If-Match"}}),
-        at("update", "sets If-Match twice; keep one of them"),
+        at("update.condition", "sets If-Match twice; keep one of them"),
     ),
     "condition in a parameter that the query has": (
         in_entity("delete", {"path": ONE, "query": {"rev": "1"}, "condition": {"parameter": "rev"}}),
-        at("delete", "sets rev twice; keep one of them"),
+        at("delete.condition", "sets rev twice; keep one of them"),
     ),
     "condition that the body has": (
         in_entity(
@@ -133,26 +133,26 @@ BROKEN = {
                 "condition": {"parameter": "meta.rev", "in": "body"},
             },
         ),
-        at("update", "sets meta.rev twice; keep one of them"),
+        at("update.condition", "sets meta.rev twice; keep one of them"),
     ),
     "condition in a body that is a list": (
         in_entity(
             "update", {"path": ONE, "json": ["{record}"], "condition": {"parameter": "rev", "in": "body"}}
         ),
-        at("update", "can't put rev into a body that is a list; make it a mapping"),
+        at("update.condition", "can't put rev into a body that is a list; make it a mapping"),
     ),
     "key that the form has": (
         in_entity(
             "create",
             {"path": "/x", "form": {"key": "a"}, "idempotencyKey": {"parameter": "key", "in": "body"}},
         ),
-        at("create", "sets key twice; keep one of them"),
+        at("create.idempotencyKey", "sets key twice; keep one of them"),
     ),
     "format without pattern": (
         in_entity("update", {"path": ONE, "condition": {"header": "If-Unmodified-Since", "format": "GMT"}}),
         at(
-            "update.condition",
-            "`format` is no pattern of strftime; write it as '%a, %d %b %Y %H:%M:%S GMT'",
+            "update.condition.format",
+            "is no pattern of strftime; write it as '%a, %d %b %Y %H:%M:%S GMT'",
         ),
     ),
     "version from nowhere": (
@@ -168,7 +168,7 @@ BROKEN = {
             list={"method": "POST", "path": "/x", "form": {"limit": "1"}},
             page={"parameter": "limit", "in": "body", "max": 5},
         ),
-        at("", "sets limit in the body twice; keep one of them"),
+        at("list", "sets limit in the body twice; keep one of them"),
     ),
     "key that a write has too": (
         changed(

@@ -7,6 +7,8 @@ import pytest
 from shared.adapters.rest.definition import RestDefinition, check
 from shared.domain.errors import ConfigurationError, Problem
 from shared.domain.provider import ProviderDocument
+from shared.resilience.rate_limit import RateLimits
+from shared.resilience.retry import RetryPolicy
 from tests.fakes.provider_server import DOCUMENT, things_document
 from tests.unit.adapters.rest.changed_documents import ENTITY, changed, in_entity
 
@@ -89,15 +91,21 @@ BROKEN = {
     ),
     "unknown auth": (
         changed("rest/auth", {"kind": "magic"}),
-        [Problem("rest.auth", "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer'")],
+        [
+            Problem(
+                "rest.auth",
+                "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
+                " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'",
+            )
+        ],
     ),
     "initial of another type": (
         in_entity("increment/initial", "0"),
-        [Problem(f"{ENTITY}.increment", "initial must be of type integer, as the field's values")],
+        [Problem(f"{ENTITY}.increment.initial", "must be of type integer, as the field's values")],
     ),
     "parameter set twice": (
         in_entity("list/query", {"limit": "5"}),
-        [Problem(ENTITY, "sets the parameter limit twice; keep one of them")],
+        [Problem(f"{ENTITY}.list", "sets the parameter limit twice; keep one of them")],
     ),
     "page size out of range": (
         in_entity("page/max", 0),
@@ -106,6 +114,34 @@ BROKEN = {
     "timeout out of range": (
         changed("rest/timeouts", {"totalSeconds": 900}),
         [Problem("rest.timeouts.totalSeconds", "must be at most 120.0")],
+    ),
+    "limit of nothing": (
+        changed("rest/limits", {"requestsPerSecond": 0}),
+        [Problem("rest.limits.requestsPerSecond", "must be at least 1")],
+    ),
+    "limit of an unknown window": (
+        in_entity("limits", {"requestsPerWeek": 5}),
+        [Problem(f"{ENTITY}.limits.requestsPerWeek", "is not a key here; did you mean `requestsPerDay`?")],
+    ),
+    "too many attempts": (
+        changed("rest/retry", {"maxAttempts": 11}),
+        [Problem("rest.retry.maxAttempts", "must be at most 10")],
+    ),
+    "delay that no worker may wait": (
+        in_entity("retry", {"maxDelaySeconds": 301}),
+        [Problem(f"{ENTITY}.retry.maxDelaySeconds", "must be at most 300.0")],
+    ),
+    "delays that shrink": (
+        changed("rest/retry", {"multiplier": 0.5}),
+        [Problem("rest.retry.multiplier", "must be at least 1.0")],
+    ),
+    "no time to connect": (
+        changed("rest/timeouts", {"connectSeconds": 0}),
+        [Problem("rest.timeouts.connectSeconds", "must be more than 0.0")],
+    ),
+    "quota without reset": (
+        changed("rest/rateLimitHeaders", {"remaining": "X-RateLimit-Remaining"}),
+        [Problem("rest.rateLimitHeaders.reset", "is missing; add it")],
     ),
     "no entities": (changed("rest/entities", {}), [Problem("rest.entities", "needs at least 1 entry")]),
     "entity name": (
@@ -162,5 +198,7 @@ def test_smallest_document_is_enough() -> None:
     }
     definition = RestDefinition.parse(changed("rest", smallest))
     assert definition.auth.kind == "none"
-    assert definition.timeouts.total_seconds == 30.0
+    assert (definition.timeouts.total_seconds, definition.timeouts.connect_seconds) == (30.0, 10.0)
+    assert definition.retry.policy() == RetryPolicy()
+    assert definition.limits.for_limiter() == RateLimits()
     assert definition.entities["thing"].pagination.kind == "none"

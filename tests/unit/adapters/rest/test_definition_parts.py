@@ -33,8 +33,8 @@ BROKEN = {
         in_entity("pagination", {"kind": "cursor", "bodyPath": "next", "parameter": "after", "in": "body"}),
         [
             Problem(
-                ENTITY,
-                "has a parameter `in: body`, but a GET has no body; add `method: POST` to its list request",
+                f"{ENTITY}.list",
+                "has a parameter `in: body`, but a GET has no body; add `method: POST`",
             )
         ],
     ),
@@ -42,8 +42,8 @@ BROKEN = {
         in_entity("pagination", {"kind": "offset", "parameter": "a..b", "in": "body"}),
         [
             Problem(
-                f"{ENTITY}.pagination",
-                "`parameter` is not a dotted path; write it as `data.items`, at most ten names",
+                f"{ENTITY}.pagination.parameter",
+                "is not a dotted path; write it as `data.items`, at most ten names",
             )
         ],
     ),
@@ -52,7 +52,7 @@ BROKEN = {
             list={"method": "POST", "path": "/x", "json": {"page": {"after": None}}},
             pagination={"kind": "cursor", "bodyPath": "next", "parameter": "page.after", "in": "body"},
         ),
-        [Problem(ENTITY, "sets page.after in the body twice; keep one of them")],
+        [Problem(f"{ENTITY}.list", "sets page.after in the body twice; keep one of them")],
     ),
     "parameter inside another": (
         in_entity_parts(
@@ -60,11 +60,16 @@ BROKEN = {
             page={"parameter": "page", "in": "body", "max": 5},
             pagination={"kind": "cursor", "bodyPath": "next", "parameter": "page.after", "in": "body"},
         ),
-        [Problem(ENTITY, "sets page in the body twice; keep one of them")],
+        [Problem(f"{ENTITY}.list", "sets page in the body twice; keep one of them")],
     ),
     "body of a GET": (
         in_entity("list/json", {}),
-        [Problem(f"{ENTITY}.list", "a GET has no body; add `method: POST`, or remove `json`")],
+        [
+            Problem(
+                f"{ENTITY}.list.json",
+                "is a body, which a GET does not have; add `method: POST`, or remove it",
+            )
+        ],
     ),
     "placeholder without setting in a body": (
         in_entity("list", {"method": "POST", "path": "/x", "json": {"a": [{"b": "{c}"}]}}),
@@ -79,7 +84,7 @@ BROKEN = {
         in_entity_parts(
             page=None, pagination={"kind": "offset", "parameter": "skip", "end": {"shortPage": True}}
         ),
-        [Problem(ENTITY, "`end.shortPage` needs `page`: how many records are asked for")],
+        [Problem(f"{ENTITY}.pagination.end.shortPage", "needs `page`: how many records are asked for")],
     ),
     "unknown end condition": (
         in_entity("pagination", {"kind": "offset", "parameter": "skip", "end": {"dune": "done"}}),
@@ -128,7 +133,12 @@ BROKEN = {
     ),
     "increment from nowhere": (
         in_entity("increment", {"parameter": "since"}),
-        [Problem(f"{ENTITY}.increment", "needs one of `field` (of the records) and `token` (of the answer)")],
+        [
+            Problem(
+                f"{ENTITY}.increment",
+                "needs one of `field` (of the records), `token` and `link` (of the answer)",
+            )
+        ],
     ),
     "increment without parameter": (
         in_entity("increment", {"field": "at"}),
@@ -138,8 +148,8 @@ BROKEN = {
         in_entity("increment", {"parameter": "since", "field": "at", "lookBackSeconds": 5}),
         [
             Problem(
-                f"{ENTITY}.increment",
-                "`lookBackSeconds` can't be taken from text; use `type: dateTime`, or `integer` with `unit`",
+                f"{ENTITY}.increment.lookBackSeconds",
+                "can't be taken from text; use `type: dateTime`, or `integer` with `unit`",
             )
         ],
     ),
@@ -147,42 +157,38 @@ BROKEN = {
         in_entity("increment/lookBackSeconds", 5),
         [
             Problem(
-                f"{ENTITY}.increment",
-                "`lookBackSeconds` needs `unit`: what the integer counts, seconds or milliseconds",
+                f"{ENTITY}.increment.lookBackSeconds",
+                "needs `unit`: what the integer counts, seconds or milliseconds",
             )
         ],
     ),
     "format of an integer": (
         in_entity("increment/format", "%Y"),
-        [Problem(f"{ENTITY}.increment", "`format` is for `type: dateTime`")],
+        [Problem(f"{ENTITY}.increment.format", "is for `type: dateTime`")],
     ),
     "format without pattern": (
         in_entity("increment", {"parameter": "s", "field": "at", "type": "dateTime", "format": "YYYY"}),
         [
             Problem(
-                f"{ENTITY}.increment",
-                "`format` is no pattern of strftime; write it as '%Y-%m-%dT%H:%M:%SZ'",
+                f"{ENTITY}.increment.format",
+                "is no pattern of strftime; write it as '%Y-%m-%dT%H:%M:%SZ'",
             )
         ],
     ),
     "unit of a text": (
         in_entity("increment", {"parameter": "s", "field": "at", "unit": "seconds"}),
-        [Problem(f"{ENTITY}.increment", "`unit` is for `type: integer`")],
+        [Problem(f"{ENTITY}.increment.unit", "is for `type: integer`")],
     ),
     "initial without parameter": (
         in_entity("increment", {"field": "at", "clientSideFilter": True, "initial": "a"}),
-        [
-            Problem(
-                f"{ENTITY}.increment", "`initial` is sent in a parameter; remove it, or `clientSideFilter`"
-            )
-        ],
+        [Problem(f"{ENTITY}.increment.initial", "is sent in a parameter; remove it, or `clientSideFilter`")],
     ),
     "opaque token with arithmetic": (
         in_entity("increment", {"parameter": "s", "token": {"bodyPath": "t"}, "type": "integer"}),
         [
             Problem(
-                f"{ENTITY}.increment",
-                "a `token` is opaque: remove `type`, `lookBackSeconds` and `clientSideFilter`",
+                f"{ENTITY}.increment.token",
+                "is opaque: remove `type`, `lookBackSeconds` and `clientSideFilter`",
             )
         ],
     ),
@@ -190,8 +196,8 @@ BROKEN = {
         in_entity_parts(increment=None, changes={"list": {"path": "/changes"}}),
         [
             Problem(
-                ENTITY,
-                "`changes` is for incremental runs; declare `increment` with a `parameter`, or remove it",
+                f"{ENTITY}.changes",
+                "is for incremental runs; declare `increment` with a `parameter`, or remove it",
             )
         ],
     ),
@@ -201,18 +207,18 @@ BROKEN = {
     ),
     "rule with two places": (
         changed("rest/errors", [{"bodyPath": "a", "header": "B", "action": "retry"}]),
-        [Problem("rest.errors.0", "has both `bodyPath` and `header`; write two rules")],
+        [Problem("rest.errors.0.header", "can't stand beside `bodyPath`; keep one of them")],
     ),
     "rule that compares nothing": (
         changed("rest/errors", [{"status": 403, "equals": "a", "action": "retry"}]),
-        [Problem("rest.errors.0", "`equals` needs a `bodyPath` or `header` to look at")],
+        [Problem("rest.errors.0.equals", "needs a `bodyPath` or `header` to look at")],
     ),
     "rule that compares a header with a number": (
         changed("rest/errors", [{"header": "X-Left", "equals": 0, "action": "retry"}]),
         [
             Problem(
-                "rest.errors.0",
-                "`equals` must be text where it is compared with a header; put it in quotes",
+                "rest.errors.0.equals",
+                "must be text where it is compared with a header; put it in quotes",
             )
         ],
     ),
@@ -224,13 +230,35 @@ BROKEN = {
         in_entity("deletions", {"sweep": "often"}),
         [Problem(f"{ENTITY}.deletions.sweep", "must be true or false")],
     ),
+    "rule that compares with a fraction": (
+        changed("rest/errors", [{"bodyPath": "a", "equals": ["a", 1.5], "action": "retry"}]),
+        [
+            Problem(
+                "rest.errors.0.equals",
+                "must be a text, a whole number, true or false, or a list of 1 to 100",
+            )
+        ],
+    ),
+    "rule that compares with nothing": (
+        changed("rest/errors", [{"bodyPath": "a", "equals": [], "action": "retry"}]),
+        [
+            Problem(
+                "rest.errors.0.equals",
+                "must be a text, a whole number, true or false, or a list of 1 to 100",
+            )
+        ],
+    ),
+    "words from nowhere": (
+        changed("rest/errorMessage", {}),
+        [Problem("rest.errorMessage", "needs one of `header` and `bodyPath`")],
+    ),
     "unknown action": (
         changed("rest/errors", [{"status": 403, "action": "panic"}]),
         [
             Problem(
                 "rest.errors.0.action",
-                "must be 'rateLimited', 'retry', 'unauthenticated', 'forbidden', 'permanent', 'reset',"
-                " 'conflict', 'notFound' or 'reject'",
+                "must be 'rateLimited', 'retry', 'refresh', 'unauthenticated', 'forbidden', 'permanent',"
+                " 'reset', 'conflict', 'notFound' or 'reject'",
             )
         ],
     ),

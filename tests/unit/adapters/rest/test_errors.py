@@ -104,8 +104,18 @@ async def test_success_with_an_error_inside_is_a_failure(
             with_status(403, b'{"code": 1}'),
             with_status(403, b'{"code": true}'),
         ),
+        (
+            {"status": 403, "bodyPath": "code", "equals": ["a", 1]},
+            with_status(403, b'{"code": 1}'),
+            with_status(403, b'{"code": "1"}'),
+        ),
+        (
+            {"header": "X-Code", "equals": ["a", "b"]},
+            with_status(403, b"{}", X_Code="b"),
+            with_status(403, b"{}", X_Code="c"),
+        ),
     ],
-    ids=["expression", "header", "any header", "any value", "type counts"],
+    ids=["expression", "header", "any header", "any value", "type counts", "several", "several in a header"],
 )
 async def test_all_conditions_of_a_rule_must_fit(
     server: ProviderServer,
@@ -162,3 +172,26 @@ async def test_pause_is_read_where_the_document_says(
     server.faults.extend([with_status(code, body, **headers), answer({"items": []})])
     await adapter.fetch_page(ask())
     assert clock.slept == [max(seconds, 1.0)]
+
+
+@pytest.mark.parametrize("rules", [[], [{"status": 422, "action": "permanent"}]])
+@pytest.mark.parametrize("place", [{"bodyPath": "error.message"}, {"header": "X-Error"}])
+async def test_errors_say_what_the_provider_says(
+    server: ProviderServer, registry: AdapterRegistry, place: dict[str, str], rules: list[dict[str, Any]]
+) -> None:
+    """Its own words stand in the error, whoever decided what it means, and nothing that looks secret."""
+    adapter = failing(registry, server, *rules, errorMessage=place)
+    said = "Field x is unknown to ann@example.com"
+    server.faults.append(with_status(422, b'{"error": {"message": "%b"}}' % said.encode(), X_Error=said))
+    assert "(status 422: 'Field x is unknown to ***')." in str(await failure(adapter))
+
+
+@pytest.mark.parametrize("body", [b'{"errors": [5]}', b'{"errors": []}', b'{"errors": 5}', b"<h1>Oh</h1>"])
+async def test_a_provider_without_words_is_told_by_its_status(
+    server: ProviderServer, registry: AdapterRegistry, body: bytes
+) -> None:
+    """Where nothing is said, the status has to do."""
+    words = {"bodyPath": {"jmespath": "join(', ', errors)"}}
+    adapter = failing(registry, server, errorMessage=words)
+    server.faults.append(with_status(422, body))
+    assert str(await failure(adapter)).endswith("(status 422).")

@@ -15,6 +15,7 @@ from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.watermarks import WatermarkReader
 from shared.domain.errors import ProviderContractError
 from shared.ports.adapter import Adapter
+from tests.fakes.clock import FakeClock
 from tests.fakes.provider_server import ProviderServer
 from tests.unit.adapters.rest.reading import answer, ask, failure, ids, open_adapter, read_all, rest_of
 
@@ -82,14 +83,15 @@ def test_record_at_the_watermark_is_always_asked_for(moment: datetime, look_back
     reader = WatermarkReader(Increment.model_validate(increment))
     draft = Draft()
     reader.apply(reader.parse(moment.isoformat()), draft)
-    distance = moment - datetime.fromisoformat(draft.query["since"])
+    distance = moment - datetime.fromisoformat(str(draft.query["since"]))
     assert timedelta(0) < distance - timedelta(seconds=look_back) <= timedelta(milliseconds=2)
 
 
 async def test_highest_time_is_the_watermark_whatever_its_zone(
-    server: ProviderServer, registry: AdapterRegistry
+    server: ProviderServer, registry: AdapterRegistry, clock: FakeClock
 ) -> None:
     """Times are compared as moments; without a zone they are UTC, and other notations follow `format`."""
+    clock.advance(40 * 86_400)
     stamps = ["2026-01-31T12:00:00+02:00", "2026-01-31T11:00:00Z", "2026-01-31T10:30:00", "31.01.2026 11:30"]
     server.faults.append(answer({"items": [{"id": i, "at": at} for i, at in enumerate(stamps)]}))
     increment = {"parameter": "since", "field": "at", "type": "dateTime", "format": "%d.%m.%Y %H:%M"}
@@ -157,11 +159,11 @@ async def test_filter_of_ours_leaves_out_what_is_older(
 async def test_page_that_is_all_too_old_is_not_the_end(
     server: ProviderServer, registry: AdapterRegistry
 ) -> None:
-    """What is left out here still counts as read: page numbers go on until the API has no more."""
+    """What is left out here still counts as read: offsets go on until the API has no more."""
     pages: list[list[dict[str, Any]]] = [[{"id": 1, "at": 1}], [{"id": 2, "at": 9}], []]
     server.faults.extend([answer({"items": items}) for items in pages])
     increment = {"field": "at", "type": "integer", "clientSideFilter": True}
-    adapter = changing(registry, server, increment, pagination={"kind": "pageNumber", "parameter": "p"})
+    adapter = changing(registry, server, increment, pagination={"kind": "offset", "parameter": "p"})
     assert ids(await read_all(adapter, ask(watermark=5))) == ["2"]
 
 

@@ -15,7 +15,7 @@ from shared.ports.adapter import Adapter
 from tests.fakes.provider_server import ProviderServer
 from tests.unit.adapters.rest.reading import answer, ask, failure, ids, open_adapter, read_all, rest_of
 
-ONE, TWO, THREE = {"id": "1"}, {"id": "2"}, {"id": "3"}
+ONE, TWO, THREE, FOUR = {"id": "1"}, {"id": "2"}, {"id": "3"}, {"id": "4"}
 
 
 def paged(
@@ -151,21 +151,31 @@ async def test_page_numbers_count_until_a_page_is_empty(
     """A short page is no end by itself: some APIs filter after paging."""
     pages: list[list[dict[str, str]]] = [[ONE, TWO], [THREE], []]
     server.faults.extend([answer({"items": items}) for items in pages])
-    adapter = paged(registry, server, {"kind": "pageNumber", "parameter": "page"})
+    adapter = paged(registry, server, {"kind": "pageNumber", "parameter": "page", "stable": True})
     assert ids(await read_all(adapter, ask())) == ["1", "2", "3"]
     assert server.targets == ["/all", "/all?page=2", "/all?page=3"]
 
 
+async def test_page_is_read_again_after_the_next(server: ProviderServer, registry: AdapterRegistry) -> None:
+    """What moved up from it meanwhile is found, and what came before does not come twice."""
+    pages: list[list[dict[str, str]]] = [[ONE, TWO], [FOUR], [TWO, THREE], [FOUR], [TWO, THREE]]
+    server.faults.extend([answer({"items": items, "total": 3}) for items in pages])
+    end = {"total": "total"}
+    adapter = paged(registry, server, {"kind": "pageNumber", "parameter": "page", "end": end})
+    assert ids(await read_all(adapter, ask())) == ["1", "2", "4", "3", "4"]
+    assert server.targets == ["/all", "/all?page=2", "/all?page=1", "/all?page=2", "/all?page=1"]
+
+
 async def test_first_page_number_is_the_documents(server: ProviderServer, registry: AdapterRegistry) -> None:
     """APIs that count from zero say so."""
-    server.faults.extend([answer({"items": [ONE]}), answer({"items": []})])
+    server.faults.extend([answer({"items": [ONE]}), answer({"items": []}), answer({"items": [ONE]})])
     await read_all(paged(registry, server, {"kind": "pageNumber", "parameter": "page", "first": 0}), ask())
-    assert server.targets == ["/all", "/all?page=1"]
+    assert server.targets == ["/all", "/all?page=1", "/all?page=0"]
 
 
 async def test_offset_goes_on_after_what_came(server: ProviderServer, registry: AdapterRegistry) -> None:
-    """An API that gives fewer records than asked for leaves no gap."""
-    server.faults.extend([answer({"items": items}) for items in ([ONE], [TWO, THREE], [])])
+    """One record early, without a gap where the API gives fewer records than asked for."""
+    server.faults.extend([answer({"items": items}) for items in ([ONE], [TWO, THREE], [THREE], [])])
     adapter = paged(
         registry,
         server,
@@ -173,7 +183,7 @@ async def test_offset_goes_on_after_what_came(server: ProviderServer, registry: 
         page={"parameter": "top", "max": 9},
     )
     assert ids(await read_all(adapter, ask())) == ["1", "2", "3"]
-    assert server.targets == ["/all?top=2", "/all?top=2&skip=1", "/all?top=2&skip=3"]
+    assert [target.partition("skip=")[2] for target in server.targets] == ["", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ async def test_end_condition_ends(
 ) -> None:
     """The page that fits the condition is the last, though the next could be asked for."""
     server.faults.extend([answer({**body, "next": f"c{i}"}) for i, body in enumerate(bodies)])
-    place = {"bodyPath": "next"} if kind == "cursor" else {}
+    place: dict[str, Any] = {"bodyPath": "next"} if kind == "cursor" else {"stable": True}
     adapter = paged(
         registry,
         server,
@@ -260,6 +270,27 @@ async def test_repeated_position_is_refused(
     assert "names itself as its next page: reading on would never end" in str(error)
 
 
+@pytest.mark.parametrize(
+    "pagination",
+    [
+        {"kind": "cursor", "bodyPath": "next", "parameter": "p"},
+        {"kind": "nextUrl", "bodyPath": "next"},
+    ],
+    ids=["cursor", "url"],
+)
+@pytest.mark.parametrize("length", [2, 3, 7])
+async def test_circle_of_pages_is_refused(
+    server: ProviderServer, registry: AdapterRegistry, pagination: dict[str, Any], length: int
+) -> None:
+    """However long the circle and the way to it, reading it ends with the reason."""
+    ring = [f"?p=c{number}" for number in range(length)]
+    told = ["?p=a", "?p=b", *ring * 20]
+    server.faults.extend([answer({"items": [ONE], "next": each}) for each in told])
+    with pytest.raises(ProviderContractError, match=f"leads back to a page read {length} pages ago"):
+        await read_all(paged(registry, server, pagination), ask())
+    assert len(server.requests) < 5 * (length + 2)
+
+
 async def test_endless_empty_pages_are_refused(server: ProviderServer, registry: AdapterRegistry) -> None:
     """After a thousand pages without a record in a row, the provider is not believed any more."""
     cursor = {"kind": "cursor", "bodyPath": "next", "parameter": "p"}
@@ -267,7 +298,8 @@ async def test_endless_empty_pages_are_refused(server: ProviderServer, registry:
     server.faults.extend([answer({"items": [], "next": "c"})] * 2)
     before = {"cursor": "b", "empty": MAX_EMPTY_PAGES - 2}
     position = (await adapter.fetch_page(ask(before))).next_position
-    assert position == {"cursor": "c", "empty": MAX_EMPTY_PAGES - 1}
+    assert position is not None
+    assert position["empty"] == MAX_EMPTY_PAGES - 1
     error = await failure(adapter, ask({**position, "cursor": "d"}))
     assert "gave 1000 pages without a record in a row" in str(error)
 
@@ -279,7 +311,8 @@ async def test_a_record_ends_the_row_of_empty_pages(
     server.faults.append(answer({"items": [ONE], "next": "c"}))
     adapter = paged(registry, server, {"kind": "cursor", "bodyPath": "next", "parameter": "p"})
     page = await adapter.fetch_page(ask({"cursor": "b", "empty": 500}))
-    assert page.next_position == {"cursor": "c"}
+    assert page.next_position is not None
+    assert "empty" not in page.next_position
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,8 @@ async def test_messages_tell_no_value_of_the_record(
     """Answers repeat what they refuse, and an id may be a person's address: neither is shown."""
     rules = [{"status": 422, "action": "reject"}, {"status": 400, "action": "permanent"}]
     server.faults.extend([with_status(code, {"message": "Ada is not valid"})] * 3)
-    error = await failure(writable(registry, server, {"errors": rules}), operation, "ada@example.com")
+    rest = {"errors": rules, "errorMessage": {"bodyPath": "message"}}
+    error = await failure(writable(registry, server, rest), operation, "ada@example.com")
     assert "Ada" not in str(error)
     assert "example.com" not in str(error)
     if operation != "create" and not isinstance(error, RecordRejectedError):

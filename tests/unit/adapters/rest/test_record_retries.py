@@ -117,6 +117,29 @@ async def test_pause_that_is_too_long_to_wait_is_told(
     assert caught.value.retry_after_seconds == 3600.0
 
 
+async def test_create_that_finds_no_room_is_not_sent(
+    server: ProviderServer, registry: AdapterRegistry
+) -> None:
+    """Single records count against the limits too, and what waits in line has not been done."""
+    server.faults.append(MADE)
+    adapter = writable(registry, server, {"limits": {"requestsPerHour": 1}})
+    assert await create(adapter) == "1"
+    with pytest.raises(ThrottledError) as caught:
+        await create(adapter)
+    assert caught.value.retry_after_seconds == 3600.0
+    assert len(server.requests) == 1
+
+
+async def test_entity_has_retries_of_its_own_for_single_records(
+    server: ProviderServer, registry: AdapterRegistry
+) -> None:
+    """What holds for its list holds for all of its requests."""
+    server.faults.extend([with_status(500)] * 2)
+    with pytest.raises(UnavailableError):
+        await writable(registry, server, retry={"maxAttempts": 2}).get("thing", "1")
+    assert len(server.requests) == 2
+
+
 async def test_key_makes_a_create_safe_to_repeat(server: ProviderServer, registry: AdapterRegistry) -> None:
     """Every attempt carries the caller's key, so that the provider makes one record."""
     server.faults.extend([faults.disconnect, with_status(500), MADE])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.adapters.rest.answers import compile_path
-from shared.adapters.rest.definition import EntityDefinition
+from shared.adapters.rest.entity import EntityDefinition
 from shared.adapters.rest.records import RecordReader
 from shared.domain.errors import ProviderContractError
 from shared.ports.adapter import SourceRecord

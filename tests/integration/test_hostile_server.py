@@ -1,0 +1,221 @@
+"""What a server can do to us: every answer ends with a reason, in bounded time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import tracemalloc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.adapters.http import MAX_RESPONSE_BYTES
+from shared.adapters.registry import AdapterRegistry
+from shared.domain.errors import UnavailableError
+from shared.ports.adapter import Adapter
+from tests.fakes import hostile_server as hostile
+from tests.fakes.clock import FakeClock
+from tests.fakes.hostile_server import Answer, HostileServer, fixed, head, hostile_server, ok
+from tests.unit.adapters.rest.reading import ask, failure, ids, open_adapter, rest_of
+
+FLAT_BYTES = 16 * 1024**2
+"""What may be in memory besides the body: buffers of both ends."""
+BROKEN = "GET {place}/all sent a broken HTTP answer ("  # and the name of the error, which is a matter of time
+IN_TIME = "GET {place}/all gave no answer in time (TimeoutError)."
+TOO_LARGE = f"GET {{place}}/all answered with more than {MAX_RESPONSE_BYTES} bytes; ask for smaller pages."
+NO_JSON = "GET {place}/all answered with something other than JSON (application/json): "
+TOO_DEEP = "GET {place}/all answered with JSON nested deeper than 64 levels: "
+CORRECT = "; correct the provider's document."
+NOT_PUBLIC = (
+    "GET {host}:{port}/all is not a public address; providers inside private networks need the embedded mode"
+    " (ClientConnectorError)."
+)
+
+ENDLESS: dict[str, tuple[Answer, str]] = {
+    "ten gigabytes": (hostile.ten_gigabytes, TOO_LARGE),
+    "chunks without end": (hostile.endless_chunks, TOO_LARGE),
+    "gzip bomb": (hostile.four_gigabytes_zipped, TOO_LARGE),
+    "headers without end": (hostile.endless_headers, BROKEN),
+    "a header without end": (hostile.endless_header, BROKEN),
+    "trailers without end": (hostile.endless_trailers, BROKEN),
+}
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "lists 10,000 deep": (ok(b"[" * 10_000 + b"]" * 10_000), f"{TOO_DEEP}'{'[' * 200}'"),
+    "objects 10,000 deep": (ok(b'{"a":' * 10_000 + b"1" + b"}" * 10_000), TOO_DEEP),
+    "not a number": (ok(b'[{"id": NaN}]'), NO_JSON + "'[{\"id\": NaN}]'"),
+    "infinity": (ok(b'[{"id": -Infinity}]'), NO_JSON + "'[{\"id\": -Infinity}]'"),
+    "a number beyond all": (ok(b'[{"id": 1e999}]'), NO_JSON + "'[{\"id\": 1e999}]'"),
+    "an id over 64 bits": (
+        ok(b'[{"id": 18446744073709551616}]'),
+        "Record 0 of a page of entity thing has no text or whole number at `id` for its id" + CORRECT,
+    ),
+    "JSON cut off": (ok(b'[{"id": 1}, {"id"'), NO_JSON + '\'[{"id": 1}, {"id"\''),
+    "another encoding": (
+        ok('[{"id": "é"}]'.encode("latin-1")),
+        "GET {place}/all answered with bytes that are not UTF-8, the only encoding of JSON: ",
+    ),
+    "a body shorter than announced": (head("Content-Length: 100") + b"[]", BROKEN),
+    "a length that is no number": (head("Content-Length: ten") + b"[]", BROKEN),
+    "a negative length": (head("Content-Length: -1") + b"[]", BROKEN),
+    "two lengths": (head("Content-Length: 2", "Content-Length: 3") + b"[]", BROKEN),
+    "a length and chunks": (
+        head("Content-Length: 2", "Transfer-Encoding: chunked") + b"2\r\n[]\r\n0\r\n\r\n",
+        BROKEN,
+    ),
+    "a chunk larger than all": (
+        head("Transfer-Encoding: chunked") + b"fffffffffffffffff\r\n[]\r\n0\r\n\r\n",
+        BROKEN,
+    ),
+    "something other than HTTP": (b"SSH-2.0-OpenSSH_9.9\r\n", BROKEN),
+    "no body": (
+        head(status="204 No Content"),
+        "GET {place}/all answered with an empty body: ''",
+    ),
+    "zipped twice": (
+        ok(b"\x1f\x8b\x08", "Content-Encoding: gzip, gzip"),
+        "GET {place}/all answered with bytes that are not UTF-8, the only encoding of JSON: ",
+    ),
+    "zipped badly": (ok(b"[]", "Content-Encoding: gzip"), BROKEN),
+    "a redirect to the cloud's own address": (
+        head("Location: http://169.254.169.254/latest/meta-data", status="302 Found"),
+        "GET {place}/all redirects to http://169.254.169.254:80; use the final address as base URL.",
+    ),
+    "redirects in a circle": (
+        head("Location: /all", "Content-Length: 0", status="307 Temporary Redirect"),
+        "GET {place}/all redirects more than 3 times.",
+    ),
+    "a next page too long to keep": (
+        ok(b'{"items": [{"id": 1}], "next": "/%s"}' % (b"a" * 10_000)),
+        "GET {place}/all names its next page in 10001 characters; no more than 8192 can be kept.",
+    ),
+}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[HostileServer]:
+    async with hostile_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[AdapterRegistry]:
+    adapters = AdapterRegistry(FakeClock(), allow_private_addresses=True, jitter=lambda: 1.0)
+    yield adapters
+    await adapters.close()
+
+
+def opened(registry: AdapterRegistry, server: HostileServer, seconds: float = 10, **entity: Any) -> Adapter:
+    pagination = {"kind": "nextUrl", "bodyPath": "next"}
+    records = {"records": {"jmespath": "items || @"}, "pagination": pagination}
+    rest = rest_of({**records, **entity}, timeouts={"totalSeconds": seconds})
+    return open_adapter(registry, f"http://{server.place}", rest)
+
+
+def fits(error: str, expected: str) -> bool:
+    """Compare a message; one that is not expected whole ends with a blank or a bracket."""
+    return error.startswith(expected) if expected.endswith((" ", "(")) else error == expected
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_answer_without_end_is_cut_off(
+    server: HostileServer, registry: AdapterRegistry, name: str
+) -> None:
+    """The connection is closed at the limit, and memory holds no more than the limit."""
+    server.answer, message = ENDLESS[name]
+    tracemalloc.start()
+    try:
+        error = await failure(opened(registry, server))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fits(str(error), message.format(place=server.place))
+    await server.until_the_client_is_gone()
+    assert server.sent < MAX_RESPONSE_BYTES + FLAT_BYTES
+    assert peak < MAX_RESPONSE_BYTES + FLAT_BYTES
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_monstrous_answer_is_refused(
+    server: HostileServer, registry: AdapterRegistry, name: str
+) -> None:
+    """Each with its reason, and the next answer is read as if nothing had been."""
+    answer, message = REFUSED[name]
+    server.answer = fixed(answer)
+    adapter = opened(registry, server)
+    assert fits(str(await failure(adapter)), message.replace("{place}", server.place))
+    server.answer = fixed(ok(b'[{"id": 1}]'))
+    assert ids([await adapter.fetch_page(ask())]) == ["1"]
+
+
+@pytest.mark.parametrize("answer", [hostile.drop_by_drop, hostile.endless_promises])
+async def test_answer_that_never_comes_to_its_end_is_given_up(
+    server: HostileServer, registry: AdapterRegistry, answer: Answer
+) -> None:
+    """The time is for the whole answer: a byte now and then does not prolong it."""
+    server.answer, server.pause_seconds = answer, 0.01
+    error = await failure(opened(registry, server, seconds=0.2))
+    assert str(error) == IN_TIME.format(place=server.place)
+    assert server.connections == 3
+
+
+async def test_body_longer_than_announced_is_refused(
+    server: HostileServer, registry: AdapterRegistry
+) -> None:
+    """What comes after the announced end is no part of the answer, and of no other one."""
+    server.answer = lambda: [
+        head("Content-Length: 11") + b'[{"id": 1}]HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]'
+    ]
+    adapter = opened(registry, server)
+    for _ in range(3):
+        with contextlib.suppress(UnavailableError):  # depends on how much of it came at once
+            assert ids([await adapter.fetch_page(ask())]) == ["1"]
+
+
+async def test_odd_values_are_read(server: HostileServer, registry: AdapterRegistry) -> None:
+    """Of a key that comes twice the last counts; a number over 64 bits loses its last digits."""
+    server.answer = fixed(ok(b'[{"id": 1, "id": 2, "n": 18446744073709551617, "m": 9223372036854775807}]'))
+    (record,) = (await opened(registry, server).fetch_page(ask())).records
+    assert record.data == {"id": 2, "n": 1.8446744073709552e19, "m": 2**63 - 1}
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::1", "fd00::1"])
+async def test_name_that_leads_inside_is_refused(
+    server: HostileServer, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the address that counts, whatever name leads there."""
+    at = (address, server.port)
+    family, at_family = (socket.AF_INET6, (*at, 0, 0)) if ":" in address else (socket.AF_INET, at)
+
+    async def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(family, socket.SOCK_STREAM, 6, "", at_family)]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    registry = AdapterRegistry(FakeClock(), allow_private_addresses=False, jitter=lambda: 1.0)
+    host = "library.example"
+    adapter = open_adapter(registry, f"http://{host}:{server.port}", rest_of({}))
+    error = await failure(adapter)
+    await registry.close()
+    assert str(error) == NOT_PUBLIC.format(host=host, port=server.port)
+    assert server.connections == 0
+
+
+async def test_pages_without_end_leave_nothing_behind(
+    server: HostileServer, registry: AdapterRegistry
+) -> None:
+    """New records on new pages for ever can't be told from a large source; but a position stays small."""
+    pages = iter(range(1, 1000))
+
+    def page() -> list[bytes]:
+        number = next(pages)
+        return [ok(orjson.dumps({"items": [{"id": number}], "next": f"?page={number}"}))]
+
+    server.answer = page
+    adapter = opened(registry, server)
+    position = None
+    for _ in range(200):
+        position = (await adapter.fetch_page(ask(position))).next_position
+    assert len(orjson.dumps(position)) < 200
