@@ -123,8 +123,10 @@ BAD: dict[str, Bad] = {
         [
             (
                 "rest.auth",
-                "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
-                " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'",
+                (
+                    "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
+                    " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'"
+                ),
             )
         ],
         role=Role.SUPER_ADMIN,
