@@ -1,5 +1,6 @@
 # Everything that there is to run. Needs make and Python 3.11 or later, nothing else.
-# ARGS goes to the program: `make run ARGS=--once`, `make test ARGS='-k mapping'`.
+# ARGS goes to the program: `make run ARGS=--once`, `make test ARGS='-k mapping'`, `make bench ARGS='--runs 5'`.
+# `make bench HARNESS=folder ENVS=folder` runs others beside it, by a harness from outside (docs/performance.md).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,7 +36,12 @@ check: $(APP)
 	$(BIN)/lint-imports
 
 bench: $(APP)
+ifdef HARNESS
+	$(BIN)/python -m bench.peers --harness '$(HARNESS)' --envs '$(ENVS)' $(ARGS)
+else
 	$(BIN)/python -m bench.startup $(ARGS)
+	$(BIN)/python -m bench.alone $(ARGS)
+endif
 
 clean:
 	rm -rf .venv .venv-kinto .data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

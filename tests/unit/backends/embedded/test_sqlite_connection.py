@@ -56,14 +56,14 @@ async def test_a_failed_write_leaves_nothing(database: SqliteDatabase) -> None:
 
 
 async def test_the_settings_are_in_force(database: SqliteDatabase) -> None:
-    """Every connection uses the WAL with a sync per checkpoint, 64 MB of cache and large checkpoints."""
+    """Every connection uses the WAL with a sync per checkpoint, 8 MB of cache and large checkpoints."""
 
     def settings(connection: sqlite3.Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "cache_size", "wal_autocheckpoint", "temp_store")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await database.write(settings) == ["wal", 1, -65536, 10000, 2]
-    assert await database.read(settings) == ["wal", 1, -65536, 10000, 2]
+    assert await database.write(settings) == ["wal", 1, -8192, 10000, 2]
+    assert await database.read(settings) == ["wal", 1, -8192, 10000, 2]
 
 
 async def test_readers_can_not_write(database: SqliteDatabase) -> None:
