@@ -13,7 +13,7 @@ from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.limits import RequestLimits, RetryRule
 from shared.adapters.rest.listing import ListRequest, PageSize, parameters_of, request_conflicts
 from shared.adapters.rest.notation import BodyPath, DeletionMark
-from shared.adapters.rest.pagination import NoPagination, Pagination
+from shared.adapters.rest.pagination import NoPagination, Pagination, is_cursor
 from shared.adapters.rest.parents import Parent, parent_conflicts
 from shared.adapters.rest.record_requests import RecordRequests
 from shared.adapters.rest.requests import Request
@@ -96,7 +96,8 @@ class EntityDefinition(RecordRequests):
         end = getattr(self.pagination, "end", None)
         if end and end.short_page and not self.page:
             yield "pagination.end.shortPage", "needs `page`: how many records are asked for"
-        parameters = list(parameters_of((self.page, self.pagination, self.increment, self.fields)))
+        increment = None if is_cursor(self.pagination, self.increment) else self.increment
+        parameters = list(parameters_of((self.page, self.pagination, increment, self.fields)))
         for part, request in self.listings():
             yield from ((part, conflict) for conflict in request_conflicts(request, parameters))
         if self.increment and self.increment.link and not self._can_follow_links():

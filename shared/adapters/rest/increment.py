@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
@@ -11,9 +12,12 @@ from shared.adapters.rest.notation import BodyPath, Location, Name, Source, requ
 from shared.domain.model import WireModel
 from shared.domain.validation import blame
 
+WATERMARK = "{watermark}"
+"""Stands for the value in `template`."""
 LONGEST_LOOK_BACK_SECONDS = 90 * 86_400
 PER_SECOND = {"seconds": 1, "milliseconds": 1_000, None: 0}
 """How often an integer counts in a second, by its `unit`."""
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 class Increment(WireModel):
@@ -34,6 +38,7 @@ class Increment(WireModel):
         client_side_filter: The API can't filter: everything is read, and what is older is left out here.
         initial: Sent by a run that has no watermark; without it, that run leaves the parameter out.
         quoted: Whether the value goes out in double quotes, as an entity tag.
+        template: The parameter's whole text around the value, for APIs that filter by an expression.
     """
 
     parameter: Name | None = None
@@ -49,6 +54,7 @@ class Increment(WireModel):
     client_side_filter: bool = False
     initial: int | str | None = None
     quoted: bool = False
+    template: Annotated[str, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")
     def _keys_fit_together(self) -> Self:
@@ -79,11 +85,23 @@ class Increment(WireModel):
             yield "format", "is no pattern of strftime; write it as '%Y-%m-%dT%H:%M:%SZ'"
         if self.unit and self.value_type != "integer":
             yield "unit", "is for `type: integer`"
+        yield from self._template_conflicts()
         yield from self._arithmetic_conflicts()
 
     def _link_conflicts(self) -> Iterator[tuple[str, str]]:
         if self.model_fields_set - {"link"}:
             yield "link", "says all that the next run asks for; remove the other keys"
+
+    def _template_conflicts(self) -> Iterator[tuple[str, str]]:
+        if self.template is None:
+            return
+        if _PLACEHOLDER.findall(self.template) != [WATERMARK]:
+            yield "template", f"must have {WATERMARK} once, and no other placeholder"
+        if self.client_side_filter:
+            yield "template", "is sent in a parameter; remove it, or `clientSideFilter`"
+        if self.quoted:
+            cure = f"is for a value alone; write the quotes into `template`, as '\"{WATERMARK}\"'"
+            yield "quoted", cure
 
     def _arithmetic_conflicts(self) -> Iterator[tuple[str, str]]:
         if self.look_back_seconds and self.value_type == "text":

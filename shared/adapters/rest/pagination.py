@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.notation import BodyPath, Parameter, Source
 from shared.domain.model import WireModel
 
@@ -80,3 +81,12 @@ Pagination = Annotated[
     NextUrlPagination | CursorPagination | PageNumberPagination | OffsetPagination | NoPagination,
     Field(discriminator="kind"),
 ]
+
+
+def is_cursor(pagination: Pagination, increment: Increment | None) -> bool:
+    """True where a watermark goes where the cursor of a later page does: a feed read on from either."""
+    return (
+        isinstance(pagination, CursorPagination)
+        and increment is not None
+        and (increment.location, increment.parameter) == (pagination.location, pagination.parameter)
+    )

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from shared.adapters.rest.answers import compile_field
 from shared.adapters.rest.drafts import Draft
-from shared.adapters.rest.increment import PER_SECOND, Increment
+from shared.adapters.rest.increment import PER_SECOND, WATERMARK, Increment
 from shared.adapters.rest.targets import is_target
 from shared.domain.errors import ProviderContractError
 from shared.domain.model import rfc3339
@@ -95,8 +95,12 @@ class WatermarkReader:
         if watermark is not None:
             value = self._values.write(self._begin(watermark, behind_seconds))
         if value is not None:
-            text = f'"{value}"' if increment.quoted else value
-            draft.put(increment.location, increment.parameter, text)
+            draft.put(increment.location, increment.parameter, self._written(value))
+
+    def _written(self, value: Watermark) -> Watermark:
+        if self._increment.template is not None:
+            return self._increment.template.replace(WATERMARK, str(value))
+        return f'"{value}"' if self._increment.quoted else value
 
     def _begin(self, watermark: Watermark, behind_seconds: int) -> Watermark:
         try:

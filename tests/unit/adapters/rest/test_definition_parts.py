@@ -54,6 +54,47 @@ BROKEN = {
         ),
         [Problem(f"{ENTITY}.list", "sets page.after in the body twice; keep one of them")],
     ),
+    "cursor that goes where the page size does": (
+        in_entity_parts(
+            page={"parameter": "c", "max": 5},
+            pagination={"kind": "cursor", "bodyPath": "next", "parameter": "c"},
+        ),
+        [Problem(f"{ENTITY}.list", "sets the parameter c twice; keep one of them")],
+    ),
+    "page number that goes where the watermark does": (
+        in_entity_parts(
+            pagination={"kind": "pageNumber", "parameter": "c"},
+            increment={"parameter": "c", "field": "at"},
+        ),
+        [Problem(f"{ENTITY}.list", "sets the parameter c twice; keep one of them")],
+    ),
+    "template without its value": (
+        in_entity("increment", {"parameter": "q", "field": "at", "template": "at > {since}"}),
+        [
+            Problem(
+                f"{ENTITY}.increment.template",
+                "must have {watermark} once, and no other placeholder",
+            )
+        ],
+    ),
+    "template without parameter": (
+        in_entity("increment", {"field": "at", "clientSideFilter": True, "template": "at > {watermark}"}),
+        [
+            Problem(
+                f"{ENTITY}.increment.template",
+                "is sent in a parameter; remove it, or `clientSideFilter`",
+            )
+        ],
+    ),
+    "template in quotes": (
+        in_entity("increment", {"parameter": "q", "field": "at", "template": "{watermark}", "quoted": True}),
+        [
+            Problem(
+                f"{ENTITY}.increment.quoted",
+                "is for a value alone; write the quotes into `template`, as '\"{watermark}\"'",
+            )
+        ],
+    ),
     "parameter inside another": (
         in_entity_parts(
             list={"method": "POST", "path": "/x"},

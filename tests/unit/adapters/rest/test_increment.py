@@ -40,6 +40,11 @@ def changing(
         ({"type": "integer", "initial": 5}, 5, "5"),
         ({"type": "text"}, "2026-01-01", "2026-01-01"),
         ({"type": "text", "quoted": True}, "v1", "%22v1%22"),
+        (
+            {"type": "integer", "inclusive": True, "template": 'at >= {watermark} and a = "b"'},
+            100,
+            "at%20%3E%3D%20100%20and%20a%20%3D%20%22b%22",
+        ),
         ({"type": "dateTime"}, "2026-01-31T12:00:00.500000Z", "2026-01-31T12%3A00%3A00.499Z"),
         (
             {"type": "dateTime", "inclusive": True},
@@ -182,6 +187,23 @@ async def test_opaque_token_comes_from_the_last_page(
     assert [page.watermark for page in await read_all(adapter, ask())] == [None, "d/2"]
     assert (await adapter.fetch_page(ask(watermark="d/2"))).watermark == "d3"
     assert server.targets == ["/all", "/all?c=b", "/all?delta=d%2F2"]
+
+
+async def test_feed_is_read_on_from_where_a_page_or_a_run_ended(
+    server: ProviderServer, registry: AdapterRegistry
+) -> None:
+    """One parameter takes the watermark at first, and the cursor on later pages."""
+    server.faults += [
+        answer({"items": [{"id": "a"}], "last": 4}),
+        answer({"items": [], "last": 4}),
+    ]
+    feed = {**CURSOR, "bodyPath": "last", "parameter": "since", "end": {"emptyPage": True}}
+    increment = {"parameter": "since", "token": {"bodyPath": "last"}}
+    adapter = changing(registry, server, increment, pagination=feed)
+    first = await adapter.fetch_page(ask(watermark=3))
+    last = await adapter.fetch_page(ask(watermark=3, position=first.next_position))
+    assert server.targets == ["/all?since=3", "/all?since=4"]
+    assert (first.watermark, last.next_position, last.watermark) == (None, None, 4)
 
 
 async def test_opaque_token_in_a_header(server: ProviderServer, registry: AdapterRegistry) -> None:
