@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,12 @@ import pytest
 import yaml
 
 from ops.__main__ import main
+from shared.adapters.registry import AdapterRegistry
 from shared.domain.caller import Role
+from shared.domain.integration import Integration
+from shared.domain.provider import Provider
+from shared.ports.adapter import Adapter, Credentials
+from tests.fakes.clock import START, FakeClock
 from tests.unit.functions.live_app import Client, LiveApp
 
 HERE = Path(__file__).parent
@@ -98,6 +104,30 @@ async def connected(app: LiveApp, connection: Connection) -> Copy:
         await app.admin.call("PUT", f"{path}/credentials", {"values": dict(connection.credentials)})
     await app.admin.call("POST", f"{path}/activate")
     return Copy(app.admin, path)
+
+
+@asynccontextmanager
+async def adapter_of(connection: Connection) -> AsyncIterator[Adapter]:
+    """Open a line to the system, without an app."""
+    stamps = {"createdAt": START, "updatedAt": START}
+    document = yaml.safe_load(connection.document.read_bytes())
+    provider = Provider.model_validate({**document, **stamps})
+    integration = Integration.model_validate(
+        {
+            **stamps,
+            "id": "i1",
+            "tenantId": "acme",
+            "name": "A system",
+            "providerId": provider.id,
+            "providerCategory": provider.category,
+            "settings": dict(connection.settings),
+        }
+    )
+    registry = AdapterRegistry(FakeClock(), allow_private_addresses=True)
+    try:
+        yield registry.open(provider, integration, Credentials(connection.credentials))
+    finally:
+        await registry.close()
 
 
 async def report_of(connection: Connection, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from shared.domain.errors import RecordConflictError
 from tests.integration.systems.installs import npm_packages
-from tests.integration.systems.scenario import CATALOG, Connection, connected, report_of
+from tests.integration.systems.scenario import CATALOG, Connection, adapter_of, connected, report_of
 from tests.integration.systems.server import Api, free_port, running
 from tests.unit.functions.live_app import LiveApp
 
@@ -101,3 +102,21 @@ async def test_copy_follows_the_database(
     assert len(await database.content()) == 346
     report = await report_of(database.connection, capsys)
     assert (report["records"], report["deleted"], report["incremental"]["records"]) == (353, 7, 0)
+
+
+async def test_document_is_made_changed_and_deleted(database: Database) -> None:
+    """Each write tells the revision that the next one needs, and one for an old revision is a conflict."""
+    async with adapter_of(database.connection) as adapter:
+        made = await adapter.create("document", {"title": "Bøk"}, "key")
+        assert (await database.documents())[made.external_id]["title"] == "Bøk"
+        found = await adapter.get("document", made.external_id)
+        assert found is not None
+        assert found.version == made.version
+        changed = await adapter.update("document", made.external_id, {"title": "New"}, made.version)
+        assert (await database.documents())[made.external_id]["_rev"] == changed.version
+        with pytest.raises(RecordConflictError):
+            await adapter.update("document", made.external_id, {"title": "Newer"}, made.version)
+        with pytest.raises(RecordConflictError):
+            await adapter.delete("document", made.external_id, made.version)
+        await adapter.delete("document", made.external_id, changed.version)
+        assert await adapter.get("document", made.external_id) is None

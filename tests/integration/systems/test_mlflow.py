@@ -16,7 +16,8 @@ from tests.unit.functions.live_app import LiveApp
 
 PACKAGES = (
     "mlflow-skinny==3.17.2",  # with what its server imports: the whole has 850 MB
-    *("aiohttp", "alembic", "flask", "flask-cors", "numpy", "pandas", "sqlalchemy", "sqlparse"),
+    *("aiohttp>=3,<4", "alembic>=1,<2", "flask>=3,<4", "flask-cors>=6,<7"),
+    *("numpy>=2,<3", "pandas>=2,<4", "sqlalchemy>=2,<3", "sqlparse>=0.5,<1"),
 )
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 EXPERIMENTS = 220
@@ -53,8 +54,8 @@ class Tracking:
 
     async def age_seconds(self) -> float:
         """Return how much younger the last experiment is than the first."""
-        times = [each["creation_time"] for each in await self._living()]
-        return float(max(times) - min(times)) / 1000
+        times: list[int] = [each["creation_time"] for each in await self._living()]
+        return (max(times) - min(times)) / 1000
 
     async def content(self) -> dict[str, dict[str, Any]]:
         return {each["experiment_id"]: mapped(each) for each in await self._living()}
