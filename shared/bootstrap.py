@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -178,6 +179,9 @@ async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[Pr
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     configure_logging(settings.log_level)
+    # SQLite's threads wait for the interpreter several times a batch, 5 ms each while the loop computes: so a
+    # first load takes a tenth less time.
+    sys.setswitchinterval(0.0005)
     # A page is thousands of small objects that live for milliseconds and hold no cycles: looking through them
     # for cycles at every 700th costs a sixth of a sync.
     gc.set_threshold(50_000, 20, 20)

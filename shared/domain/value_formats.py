@@ -34,8 +34,10 @@ _LOCAL_LENGTH = 64
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 """What the library accepts before the @, whatever stands behind it."""
 _PLAIN_DOMAIN = re.compile(r"(?!.*[xX][nN]--)[A-Za-z0-9.-]+")
-_ORDINARY_DOMAIN = re.compile(r"(?:(?![^.]{64})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,63})")
-"""What the library accepts whatever its words are, unless its last one has a special use."""
+_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,})")
+"""What the library accepts whatever its words are, unless one is too long or the last has a special use."""
+_LABEL_LENGTH = 63
+"""RFC 1035, 2.3.4: a domain that is no longer than one word may be needs no look at each."""
 _PHONE_LENGTHS = range(2, 251)
 """phonenumbers refuses shorter and longer texts (`_MIN_LENGTH_FOR_NSN`, `_MAX_INPUT_STRING_LENGTH`)."""
 
@@ -76,10 +78,11 @@ def _email_test() -> Test:
 
         Internationalised domains count differently towards its limit of length.
         """
-        if not _PLAIN_DOMAIN.fullmatch(domain):
-            return None
-        ordinary = _ORDINARY_DOMAIN.fullmatch(domain)
-        return bool(ordinary and ordinary[1].lower() not in special) or accepts(f"a@{domain}")
+        return accepts(f"a@{domain}") if _PLAIN_DOMAIN.fullmatch(domain) else None
+
+    def is_ordinary(domain: str) -> bool:
+        found = _ORDINARY_DOMAIN.fullmatch(domain) if len(domain) <= _LABEL_LENGTH else None
+        return found is not None and found[1].lower() not in special
 
     def is_email(value: Any) -> bool:
         if not isinstance(value, str) or len(value) > _EMAIL_TEXT_LENGTH:
@@ -87,7 +90,7 @@ def _email_test() -> Test:
         local, _, domain = value.partition("@")
         verdict = None
         if len(local) <= _LOCAL_LENGTH and len(value) <= _EMAIL_LENGTH and _PLAIN_LOCAL.fullmatch(local):
-            verdict = takes_domain(domain)
+            verdict = is_ordinary(domain) or takes_domain(domain)
         return accepts(value) if verdict is None else verdict
 
     return is_email

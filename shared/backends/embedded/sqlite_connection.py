@@ -26,10 +26,10 @@ BUSY_TIMEOUT_SECONDS = 5.0
 """Long enough for another program to finish a transaction, short enough for a caller to wait."""
 
 # A commit is in the file when it returns, so a killed process loses nothing; only a crash of the whole
-# machine may take the last commits, which NORMAL buys for not waiting for the disk. The checkpoint size is
-# measured: 500,000 upserts of 330 bytes took 20.2 s of CPU with SQLite's default, 17.3 s with this. The cache
-# is small because each connection fills one of its own: the same upserts, and reading half of it all, took as
-# long with 64 MB (22.0 and 3.2 s; 288 MB in the end) as with 8 MB (22.2 and 2.6 s; 67 MB).
+# machine may take the last commits, which NORMAL buys for not waiting for the disk. The other sizes are
+# measured, three runs each in turn: 500,000 upserts of 330 bytes took 25 to 30 s with SQLite's default for
+# checkpoints, 16 to 24 s with this. The cache is small because each connection fills one of its own: the same
+# took 18 to 23 s with 64 MB and 18 to 22 s with 8 MB, but ended with 290 MB resident instead of 67.
 _SETTINGS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA cache_size = -8192",
@@ -61,7 +61,7 @@ class SqliteDatabase:
         path: Path,
         prepare: Callable[[sqlite3.Connection], None],
         *,
-        readers: int = 3,
+        readers: int = 2,
         exclusive: bool = False,
         busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
     ) -> Self:
