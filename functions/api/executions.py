@@ -39,8 +39,8 @@ async def cancel(call: Call) -> Answer:
 
 async def confirm_deletions(call: Call) -> Answer:
     """Start a run that deletes what this one has held."""
-    confirmed = call.runtime.held_deletions.confirm(call.tenant_id, call.path["id"], call.request_id)
-    return started(await confirmed)
+    held = call.runtime.held_deletions
+    return started(await held.confirm(call.tenant_id, call.path["id"], call.request_id, call.object_id))
 
 
 ROUTES = (
@@ -91,5 +91,6 @@ ROUTES = (
         TENANT,
         SyncStarted,
         status=HTTPStatus.ACCEPTED,
+        takes_key=True,
     ),
 )

@@ -26,14 +26,21 @@ class HeldDeletions:
         self._checkpoints = checkpoints
         self._requests = requests
 
-    async def confirm(self, tenant_id: str, execution_id: str, request_id: str) -> SyncExecution:
+    async def confirm(
+        self, tenant_id: str, execution_id: str, request_id: str, run_id: str | None = None
+    ) -> SyncExecution:
         """Start a run that deletes what a run has held, but for what was written since; return its record.
+
+        `run_id` is made for this request: a run that has it was begun by an attempt before a crash.
 
         Raises:
             NotFoundError: The tenant has no such run, or its integration is gone.
             InvalidStateError: It holds nothing: it never did, it was confirmed, or a later complete reading
                 has judged anew. Or the integration is not active, or has a run that has not ended.
         """
+        begun = await self._executions.find(tenant_id, run_id) if run_id else None
+        if begun:
+            return begun
         execution = await self._executions.get(tenant_id, execution_id)
         integration = await self._integrations.get(tenant_id, execution.integration_id)
         entities = tuple(
@@ -43,7 +50,7 @@ class HeldDeletions:
             raise InvalidStateError(
                 "The run holds no deletions: there were none, they are done, or a later run has judged anew."
             )
-        return await self._requests.start_confirmed(integration, execution, entities, request_id)
+        return await self._requests.start_confirmed(integration, execution, entities, request_id, run_id)
 
     async def _holds(self, integration: Integration, entity: str, execution_id: str) -> bool:
         if integration.mapping_of(entity) is None:

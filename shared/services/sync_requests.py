@@ -90,7 +90,12 @@ class SyncRequests:
         )
 
     async def start_confirmed(
-        self, integration: Integration, held: SyncExecution, entities: tuple[str, ...], request_id: str
+        self,
+        integration: Integration,
+        held: SyncExecution,
+        entities: tuple[str, ...],
+        request_id: str,
+        execution_id: str | None = None,
     ) -> SyncExecution:
         """Record a run that deletes what another has held, and enqueue its first step.
 
@@ -99,7 +104,12 @@ class SyncRequests:
         """
         _require_active(integration)
         new = self._new_execution(
-            integration, self._new_id(), SyncMode.FULL, Trigger.MANUAL, request_id, entities
+            integration,
+            execution_id or self._new_id(),
+            SyncMode.FULL,
+            Trigger.MANUAL,
+            request_id,
+            entities,
         )
         return await self._started(new.changed(confirms=held.id))
 

@@ -69,6 +69,19 @@ async def test_held_deletions_are_shown_and_done_once_confirmed(
     assert (again.status, again.body["code"]) == (409, "invalid_state")
 
 
+async def test_a_confirmation_that_comes_twice_is_one(
+    app: LiveApp, server: ProviderServer, path: str
+) -> None:
+    """With the same key the answer is the same, also when the deletions are done."""
+    server.things = server.things[:12]
+    held = await synced(app, path, FULL)
+    confirm = f"executions/{held['id']}/confirm-deletions"
+    first = await app.admin.call("POST", confirm, Idempotency_Key="once")
+    await ended(app, first.body["executionId"])
+    again = await app.admin.call("POST", confirm, Idempotency_Key="once")
+    assert (again.status, again.body) == (202, first.body)
+
+
 async def test_the_integration_decides_what_is_too_much(
     app: LiveApp, server: ProviderServer, path: str
 ) -> None:
