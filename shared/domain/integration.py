@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, StringConstraints, field_serializer, model_validator
 
+from shared.domain.errors import InvalidStateError
 from shared.domain.field_paths import FieldPath, parents_of
 from shared.domain.field_sources import FieldSource, fields_read
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
@@ -152,6 +153,17 @@ class Integration(IntegrationSettings, StoredModel):
     def _types_are_allowed(self) -> Self:
         """Take what is stored as it is: it must be readable to be mended, and is denied at work."""
         return self
+
+    def require_active(self) -> None:
+        """Make sure that the integration may sync.
+
+        Raises:
+            InvalidStateError: It is not active.
+        """
+        if self.status is not IntegrationStatus.ACTIVE:
+            raise InvalidStateError(
+                f"The integration is not active: POST /api/integrations/{self.id}/activate first."
+            )
 
     def mapping_of(self, entity: str) -> EntityMapping | None:
         """Return the mapping of an entity, or None."""

@@ -15,7 +15,7 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.quarantine import QuarantineEntry, QuarantineRepository
 from shared.resilience.lease import Lease, Leases
-from shared.services.retaking import Retaking, Taken, require_active, sync_lease
+from shared.services.retaking import Retaking, Taken, sync_lease
 
 BATCH_SIZE = 100
 """Entries in hand at once; each holds a record of up to 2 MB."""
@@ -92,7 +92,7 @@ class BulkReplay:
             LeaseHeldError: A sync of the integration is at work.
         """
         integration = await self._integrations.get(tenant_id, integration_id)
-        require_active(integration)
+        integration.require_active()
         place = _read(continuation) if continuation else self._beginning()
         async with sync_lease(self._leases, tenant_id, integration_id) as lease:
             return await self._replayed(integration, place, limit, lease)

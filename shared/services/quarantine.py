@@ -12,7 +12,7 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.quarantine import QuarantineEntry, QuarantineRepository
 from shared.resilience.lease import Lease, Leases
-from shared.services.retaking import Retaking, require_active, sync_lease
+from shared.services.retaking import Retaking, sync_lease
 
 
 class Replayed(WireModel):
@@ -101,7 +101,7 @@ class Quarantine:
 
 def _mapping(integration: Integration, entity: str) -> EntityMapping:
     """Return the mapping of an entity, under the conditions of a sync."""
-    require_active(integration)
+    integration.require_active()
     mapping = integration.mapping_of(entity)
     if mapping is None:
         raise InvalidStateError(f"The entity {entity} is no longer mapped; map it first.")

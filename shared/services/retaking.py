@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from shared.domain.errors import InvalidStateError, LeaseHeldError
-from shared.domain.integration import EntityMapping, Integration, IntegrationStatus
+from shared.domain.errors import LeaseHeldError
+from shared.domain.integration import EntityMapping, Integration
 from shared.domain.mapping import CompiledMapping
 from shared.domain.recency import is_as_recent
 from shared.ports.adapter import SourceRecord
@@ -96,18 +96,6 @@ class Retaking:
         shards = await self._shards.read_many(entries[0].tenant_id, mapping.shard_type_id, ids)
         stored = {key: shard.body["source"]["modifiedAt"] for key, shard in shards.items()}
         return [entry for entry in entries if not is_as_recent(stored.get(entry.id), entry.modified_at)]
-
-
-def require_active(integration: Integration) -> None:
-    """Make sure that an integration may take records.
-
-    Raises:
-        InvalidStateError: It is not active.
-    """
-    if integration.status is not IntegrationStatus.ACTIVE:
-        raise InvalidStateError(
-            f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
-        )
 
 
 @asynccontextmanager

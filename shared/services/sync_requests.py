@@ -14,7 +14,7 @@ from shared.domain.errors import (
     Problem,
     UnavailableError,
 )
-from shared.domain.integration import Integration, IntegrationStatus
+from shared.domain.integration import Integration
 from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMessage, SyncMode, Trigger
 from shared.ports.clock import Clock
@@ -81,7 +81,7 @@ class SyncRequests:
             UnavailableError: Others start and end runs of the integration at this moment.
         """
         entities = _entities(integration, entity)
-        _require_active(integration)
+        integration.require_active()
         if trigger is Trigger.WEBHOOK and execution_id is None:
             return await self._coalesced(integration, mode, request_id, entities)
         new_id = execution_id or self._new_id()
@@ -102,7 +102,7 @@ class SyncRequests:
         Raises:
             InvalidStateError: The integration is not active, or has a run that has not ended.
         """
-        _require_active(integration)
+        integration.require_active()
         new = self._new_execution(
             integration,
             execution_id or self._new_id(),
@@ -244,13 +244,6 @@ def _covers(present: SyncExecution, mode: SyncMode, entities: tuple[str, ...]) -
     """True for a run that has not begun to read, and will read all that is asked for."""
     begun = present.status is not ExecutionStatus.QUEUED
     return not begun and present.mode in {mode, SyncMode.FULL} and set(entities) <= set(present.entities)
-
-
-def _require_active(integration: Integration) -> None:
-    if integration.status is not IntegrationStatus.ACTIVE:
-        raise InvalidStateError(
-            f"The integration is not active: POST /api/integrations/{integration.id}/activate first."
-        )
 
 
 def _entities(integration: Integration, entity: str | None) -> tuple[str, ...]:
