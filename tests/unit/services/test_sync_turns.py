@@ -29,9 +29,11 @@ class CountingAdapter(FakeAdapter):
     async def fetch_page(self, request: FetchRequest) -> SourcePage:
         self._at_work += 1
         self.most = max(self.most, self._at_work)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        self._at_work -= 1
+        try:  # a fetch that is cancelled is no longer under way
+            for _ in range(20):
+                await asyncio.sleep(0)
+        finally:
+            self._at_work -= 1
         return await super().fetch_page(request)
 
 
