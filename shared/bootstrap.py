@@ -332,7 +332,7 @@ def _step_limits(limits: SyncLimits) -> StepLimits:
 def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> AdapterSource:
     from shared.adapters.registry import AdapterRegistry
 
-    registry = AdapterRegistry(clock, allow_private_addresses=settings.allow_private_addresses)
+    registry = AdapterRegistry(clock, allow_private_addresses=settings.providers_may_be_private)
     stack.push_async_callback(registry.close)
     return registry
 

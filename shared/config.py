@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from shared.domain.errors import ConfigurationError
 
 PREFIX = "INTEGRATIONS_"
+
+SERVICE_BUS_CONNECTION = "ServiceBusConnection"
+SERVICE_BUS_NAMESPACE = "ServiceBusConnection__fullyQualifiedNamespace"
+"""What the triggers read, so that both halves of the queue are set once: a connection string, or a namespace to
+which this app's identity has access (https://learn.microsoft.com/azure/azure-functions/functions-reference,
+"Configure an identity-based connection").
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +43,12 @@ SYNC_LIMITS = {
 
 
 class Settings(BaseModel):
-    """Every setting. Its environment variable is `INTEGRATIONS_` and the name in capitals."""
+    """Every setting. Its environment variable is `INTEGRATIONS_` and the name in capitals, but for the queue's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    backend: Literal["embedded"] = Field(
-        default="embedded", description="where documents, queues and secrets live; Azure is not built yet"
+    backend: Literal["embedded", "azure"] = Field(
+        default="embedded", description="where documents, queues and secrets live"
     )
     environment: Literal["development", "staging", "production"] = Field(
         default="development",
@@ -58,12 +65,50 @@ class Settings(BaseModel):
         default=None,
         description="where the issuer publishes its keys; none means a local key in the data folder",
     )
-    allow_private_addresses: bool = Field(
-        default=True, description="whether providers may be at internal addresses, as on a laptop they are"
+    allow_private_addresses: bool | None = Field(
+        default=None,
+        description="whether providers may be at internal addresses; if not said, on a laptop they may, in Azure not",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe level that is logged"
     )
+
+    cosmos_endpoint: str | None = Field(default=None, description="azure: the Cosmos DB account's address")
+    cosmos_key: SecretStr | None = Field(
+        default=None, description="azure: the account's key; none means this app's identity"
+    )
+    cosmos_database: Annotated[str, Field(min_length=1)] = Field(
+        default="castiel-integrations", description="azure: the database's name"
+    )
+    service_bus_connection: SecretStr | None = Field(
+        alias=SERVICE_BUS_CONNECTION,
+        default=None,
+        description="azure: the queues' connection string, for local use",
+    )
+    service_bus_namespace: str | None = Field(
+        alias=SERVICE_BUS_NAMESPACE,
+        default=None,
+        description="azure: the queues' namespace, reached with this app's identity",
+    )
+    key_vault_url: str | None = Field(default=None, description="azure: the vault's address")
+    blob_account_url: str | None = Field(
+        default=None, description="azure: the archive's storage account, reached with this app's identity"
+    )
+    blob_connection: SecretStr | None = Field(
+        default=None, description="azure: the archive's connection string, for local use"
+    )
+    blob_container: Annotated[str, Field(min_length=3, max_length=63)] = Field(
+        default="archive", description="azure: the archive's container"
+    )
+    ca_file: Path | None = Field(
+        default=None, description="azure: certificates to trust besides the public ones, for local stand-ins"
+    )
+
+    @property
+    def providers_may_be_private(self) -> bool:
+        """Whether providers may be at internal addresses."""
+        said = self.allow_private_addresses
+        return self.backend == "embedded" if said is None else said
 
     @property
     def sync_limits(self) -> SyncLimits:
@@ -71,19 +116,31 @@ class Settings(BaseModel):
         return SYNC_LIMITS[self.environment]
 
     @model_validator(mode="after")
-    def _keys_travel_safely(self) -> Settings:
-        address = urlsplit(self.jwks_url or "https:")
-        local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
-        if address.scheme != "https" and not local:
-            raise ValueError("INTEGRATIONS_JWKS_URL must be an https:// address")
+    def _is_consistent(self) -> Settings:
+        if problems := [*_unsafe_addresses(self), *_contradictions(self)]:
+            raise _Problems(problems)
         return self
+
+
+def variables() -> Sequence[str]:
+    """Return the names of all variables, in the order of the settings."""
+    return [_variable(field) for field in Settings.model_fields]
+
+
+class _Problems(ValueError):
+    """Everything that is wrong with settings that are right one by one: (variable, what to do)."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(" ".join(problem) for problem in problems))
+        self.problems = problems
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        ConfigurationError: Lists every variable that is wrong or unknown, not just the first.
+        ConfigurationError: Lists every variable that is wrong, unknown, missing or contradicts another, not just
+            the first.
     """
     source = os.environ if environ is None else environ
     values = {
@@ -91,12 +148,60 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
+    values |= {
+        name: source[name] for name in (SERVICE_BUS_CONNECTION, SERVICE_BUS_NAMESPACE) if source.get(name)
+    }
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = "\n".join(f"  {_variable(item['loc'])}{item['msg']}" for item in error.errors())
+        problems = "\n".join(f"  {problem}" for item in error.errors() for problem in _described(item))
         raise ConfigurationError(f"Settings are wrong. Correct these and start again:\n{problems}") from None
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    return f"{PREFIX}{str(location[0]).upper()}: " if location else ""
+def _unsafe_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Whatever carries keys, tokens or records does so by TLS, except to this very machine."""
+    for field in ("jwks_url", "cosmos_endpoint", "key_vault_url", "blob_account_url"):
+        address = urlsplit(getattr(settings, field) or "https://none")
+        local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+        if not address.hostname or (address.scheme != "https" and not local):
+            yield _variable(field), "must be an https:// address"
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.backend == "embedded":
+        for field in (
+            "cosmos_endpoint",
+            "cosmos_key",
+            "key_vault_url",
+            "blob_account_url",
+            "blob_connection",
+        ):
+            if getattr(settings, field) is not None:
+                yield _variable(field), f"is for {PREFIX}BACKEND=azure; the embedded backend does not use it"
+        return
+    for field in ("cosmos_endpoint", "key_vault_url", "jwks_url"):
+        if getattr(settings, field) is None:
+            yield _variable(field), "is missing; the azure backend needs it"
+    for one, other in (
+        ("service_bus_connection", "service_bus_namespace"),
+        ("blob_connection", "blob_account_url"),
+    ):
+        given = [field for field in (one, other) if getattr(settings, field) is not None]
+        if len(given) != 1:
+            is_what = "contradict each other: set one of them" if given else "are missing: set one of them"
+            yield f"{_variable(one)} and {_variable(other)}", is_what
+
+
+def _described(item: Any) -> Iterator[str]:
+    raised = item.get("ctx", {}).get("error")
+    if isinstance(raised, _Problems):
+        yield from (f"{variable}: {problem}" for variable, problem in raised.problems)
+    else:
+        yield f"{_variable(str(item['loc'][0]))}: {item['msg']}"
+
+
+def _variable(field: str) -> str:
+    info = Settings.model_fields.get(field)
+    return (info.alias if info else None) or (
+        field if field.startswith(SERVICE_BUS_CONNECTION) else f"{PREFIX}{field.upper()}"
+    )

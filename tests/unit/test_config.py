@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import Settings, load_settings
+from shared.config import load_settings, variables
 from shared.domain.errors import ConfigurationError
 
 
@@ -62,8 +62,81 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     assert load_settings({"INTEGRATIONS_JWKS_URL": ""}).jwks_url is None
 
 
+AZURE = {
+    "INTEGRATIONS_BACKEND": "azure",
+    "INTEGRATIONS_COSMOS_ENDPOINT": "https://account.documents.azure.com",
+    "ServiceBusConnection__fullyQualifiedNamespace": "space.servicebus.windows.net",
+    "INTEGRATIONS_KEY_VAULT_URL": "https://vault.vault.azure.net",
+    "INTEGRATIONS_BLOB_ACCOUNT_URL": "https://store.blob.core.windows.net",
+    "INTEGRATIONS_JWKS_URL": "https://issuer.example/keys",
+}
+
+
+def test_azure_needs_addresses_and_no_secrets() -> None:
+    """With this app's identity there is nothing to leak."""
+    settings = load_settings(AZURE)
+    assert settings.backend == "azure"
+    assert settings.service_bus_namespace == "space.servicebus.windows.net"
+    assert settings.cosmos_key is settings.service_bus_connection is settings.blob_connection is None
+
+
+def test_everything_that_azure_lacks_is_named_at_once() -> None:
+    """Whoever deploys corrects it in one go."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"INTEGRATIONS_BACKEND": "azure"})
+    assert str(caught.value).splitlines()[1:] == [
+        "  INTEGRATIONS_COSMOS_ENDPOINT: is missing; the azure backend needs it",
+        "  INTEGRATIONS_KEY_VAULT_URL: is missing; the azure backend needs it",
+        "  INTEGRATIONS_JWKS_URL: is missing; the azure backend needs it",
+        "  ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace: are missing: set one of them",
+        "  INTEGRATIONS_BLOB_CONNECTION and INTEGRATIONS_BLOB_ACCOUNT_URL: are missing: set one of them",
+    ]
+
+
+def test_two_ways_to_one_service_contradict_each_other() -> None:
+    """Nobody could say which one is meant."""
+    both = {**AZURE, "ServiceBusConnection": "Endpoint=sb://x;SharedAccessKeyName=n;SharedAccessKey=hush"}
+    with pytest.raises(ConfigurationError, match="contradict each other") as caught:
+        load_settings(both)
+    assert "hush" not in str(caught.value)
+
+
+def test_what_only_azure_uses_is_refused_without_it() -> None:
+    """Who sets it believes that records go there."""
+    with pytest.raises(
+        ConfigurationError, match="INTEGRATIONS_KEY_VAULT_URL: is for INTEGRATIONS_BACKEND=azure"
+    ):
+        load_settings({"INTEGRATIONS_KEY_VAULT_URL": "https://vault.vault.azure.net"})
+
+
+@pytest.mark.parametrize("name", ["COSMOS_ENDPOINT", "KEY_VAULT_URL", "BLOB_ACCOUNT_URL"])
+def test_nothing_in_azure_is_reached_without_tls(name: str) -> None:
+    """Except on this very machine."""
+    variable = f"INTEGRATIONS_{name}"
+    with pytest.raises(ConfigurationError, match=f"{variable}: must be an https:// address"):
+        load_settings({**AZURE, variable: "http://somewhere.example"})
+    load_settings({**AZURE, variable: "http://127.0.0.1:8081"})
+
+
+def test_internal_addresses_are_for_laptops() -> None:
+    """In Azure a provider could otherwise be the platform's own metadata service; who wants it says so."""
+    assert load_settings({}).providers_may_be_private
+    assert not load_settings(AZURE).providers_may_be_private
+    assert load_settings({**AZURE, "INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES": "true"}).providers_may_be_private
+
+
+def test_keys_are_not_shown() -> None:
+    """Neither by the settings nor by what refuses them."""
+    secrets = {"INTEGRATIONS_COSMOS_KEY": "hush", "INTEGRATIONS_LOG_LEVEL": "info"}
+    assert "hush" not in repr(load_settings({**AZURE, **secrets}))
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({**secrets, "INTEGRATIONS_ENVIRONMENT": "moon"})
+    assert "hush" not in str(caught.value)
+
+
 def test_every_setting_is_documented() -> None:
     """docs/settings.md has a row for each variable, and none that does not exist."""
     page = (Path(__file__).parents[2] / "docs/settings.md").read_text()
-    documented = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `INTEGRATIONS_")}
-    assert documented == {f"INTEGRATIONS_{name.upper()}" for name in Settings.model_fields}
+    tables = page.split("## Of an integration")[0]
+    documented = {line.split("`")[1] for line in tables.splitlines() if line.startswith("| `")}
+    assert documented == set(variables())
