@@ -139,7 +139,9 @@ async def serve(route: Route, request: HttpRequest) -> HttpResponse:
 
 def _function(route: Route) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
     async def function(req: HttpRequest) -> HttpResponse:
-        return await serve(route, req)
+        answer = await serve(route, req)
+        bootstrap.warm_up()
+        return answer
 
     function.__name__ = function.__qualname__ = route.name
     function.__doc__ = route.summary

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ops import check_provider, token
+from ops import check_provider, emulator_queues, token
 from shared.domain.errors import ConfigurationError
 
 
@@ -28,7 +28,11 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Mapping[str, Command] = {"check-provider": check_provider, "token": token}
+COMMANDS: Mapping[str, Command] = {
+    "check-provider": check_provider,
+    "emulator-queues": emulator_queues,
+    "token": token,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,8 +14,9 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from shared.backends.opened import Backends
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
@@ -23,8 +24,7 @@ from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
-from shared.ports.queue import MessageSender, MessageSource
-from shared.ports.secrets import SecretStore
+from shared.ports.queue import MessageSource
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.dead_letters import DeadLetterRepository
@@ -35,7 +35,7 @@ from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
-from shared.resilience.lease import Leases, release_abandoned
+from shared.resilience.lease import Leases
 from shared.resilience.retry import Retry, RetryPolicy
 from shared.resilience.turns import Turns
 from shared.services.access_tokens import AccessTokens
@@ -59,28 +59,16 @@ from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
 from shared.services.token_grants import TokenGrants
-from shared.telemetry.logs import configure_logging
+from shared.telemetry.logs import configure_logging, get_logger
 
 _READ_AHEAD_RUNS = 16
 """So many runs keep a page between two steps: at most 32 MB each, and less than 1 MB usually."""
 
-T = TypeVar("T")
+_log = get_logger("bootstrap")
 
 if TYPE_CHECKING:
     from shared.backends.embedded.local_identity import LocalIdentity
     from shared.services.provider_check import ProviderChecker
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """The ports' implementations of one backend. `is_one_process`: all messages come to this process."""
-
-    documents: DocumentStore
-    sender: MessageSender
-    source: MessageSource
-    tokens: TokenVerifier
-    open_secrets: Callable[[], Awaitable[SecretStore]]
-    is_one_process: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +92,7 @@ class Runtime:
     health: Health
     idempotency_keys: IdempotencyKeys
     documents: DocumentStore
+    warm_up: Callable[[], Awaitable[None]]
 
     async def check_ready(self) -> None:
         """Return once the document store answers.
@@ -121,6 +110,7 @@ class _Process:
         self.lock = asyncio.Lock()
         self.runtime: Runtime | None = None
         self.stack = AsyncExitStack()
+        self.warming: asyncio.Task[None] | None = None
 
 
 _process = _Process()
@@ -141,9 +131,27 @@ async def runtime() -> Runtime:
 
 async def close() -> None:
     """Close what `runtime` opened. Idempotent; a later `runtime` starts afresh."""
+    warming, _process.warming = _process.warming, None
+    if warming:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
     async with _process.lock:
         _process.runtime = None
         await _process.stack.aclose()
+
+
+def warm_up() -> None:
+    """Begin to open what later work needs, once a process; call it when the first answer is on its way."""
+    if _process.warming is None:
+        _process.warming = asyncio.create_task(_warm_up(), name="warm-up")
+
+
+async def _warm_up() -> None:
+    """A failure is only told: whoever needs what could not be opened will open it, or see why not."""
+    try:
+        await (await runtime()).warm_up()
+    except Exception as error:  # noqa: BLE001 - nobody waits for it
+        _log.warning("The warm-up failed", exc_info=error)
 
 
 def local_identity() -> LocalIdentity:
@@ -157,9 +165,10 @@ def local_identity() -> LocalIdentity:
         raise ConfigurationError(
             f"Tokens are issued by {settings.jwt_issuer}; ask there. None are made locally."
         )
+    from shared.backends.embedded.opening import open_local_identity
     from shared.backends.system_clock import SystemClock
 
-    return _local_identity(settings, SystemClock())
+    return open_local_identity(settings, SystemClock())
 
 
 @asynccontextmanager
@@ -178,6 +187,8 @@ async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[Pr
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
+    from shared.backends.system_clock import SystemClock
+
     configure_logging(settings.log_level)
     # SQLite's threads wait for the interpreter several times a batch, 5 ms each while the loop computes: so a
     # first load takes a tenth less time.
@@ -186,73 +197,23 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     # for cycles at every 700th costs a sixth of a sync.
     gc.set_threshold(50_000, 20, 20)
     try:
-        return _assemble(settings, await _open_backends(settings, stack), stack)
+        clock = SystemClock()
+        return _assemble(settings, await _open_backends(settings, clock, stack), clock, stack)
     except BaseException:
         await stack.aclose()
         raise
 
 
-async def _open_backends(settings: Settings, stack: AsyncExitStack) -> Backends:
+async def _open_backends(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Backends:
     match settings.backend:
         case "embedded":
-            return await _open_embedded(settings, stack)
+            from shared.backends.embedded.opening import open_embedded
 
+            return await open_embedded(settings, clock, stack)
+        case "azure":
+            from shared.backends.azure.opening import open_azure
 
-async def _open_embedded(settings: Settings, stack: AsyncExitStack) -> Backends:
-    from shared.backends.embedded.process_lock import process_lock
-    from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
-    from shared.backends.embedded.sqlite_queue import SqliteQueue
-    from shared.backends.system_clock import SystemClock
-
-    clock = SystemClock()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stack.enter_context(process_lock(settings.data_dir))
-    documents = await SqliteDocumentStore.open(settings.data_dir / "documents.db", clock)
-    stack.push_async_callback(documents.close)
-    await release_abandoned(documents)
-    queue = await SqliteQueue.open(settings.data_dir / "queue.db", clock)
-    stack.push_async_callback(queue.close)
-    tokens = await _token_verifier(settings, clock)
-    secrets = _once(lambda: _open_secrets(settings, clock))
-    return Backends(documents, queue, queue.source, tokens, secrets, is_one_process=True)
-
-
-async def _open_secrets(settings: Settings, clock: Clock) -> SecretStore:
-    from shared.backends.embedded.file_secrets import FileSecretStore
-
-    return await FileSecretStore.open(settings.data_dir / "secrets", clock)
-
-
-def _once(open_it: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
-    """Return a function that opens at its first call, once, and gives everybody the same."""
-    lock = asyncio.Lock()
-    opened: list[T] = []
-
-    async def get() -> T:
-        async with lock:
-            if not opened:
-                opened.append(await open_it())
-            return opened[0]
-
-    return get
-
-
-async def _token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
-    if settings.jwks_url is None:
-        return await asyncio.to_thread(_local_identity, settings, clock)
-    from shared.backends.jwks_identity import JwksTokenVerifier
-
-    return JwksTokenVerifier(
-        issuer=settings.jwt_issuer, audience=settings.jwt_audience, jwks_url=settings.jwks_url, clock=clock
-    )
-
-
-def _local_identity(settings: Settings, clock: Clock) -> LocalIdentity:
-    from shared.backends.embedded.local_identity import LocalIdentity
-
-    return LocalIdentity.open(
-        settings.data_dir, clock, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-    )
+            return await open_azure(settings, clock, stack)
 
 
 class _Repositories:
@@ -269,12 +230,9 @@ class _Repositories:
         self.seen_marks = SeenMarks(documents, clock)
 
 
-def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> Runtime:
-    from shared.backends.system_clock import SystemClock
-
-    clock = SystemClock()
+def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: AsyncExitStack) -> Runtime:
     adapters = _adapters(settings, clock, stack)
-    vault = CredentialVault(backends.open_secrets, adapters, clock)
+    vault = CredentialVault(backends.secrets, adapters, clock)
     documents = backends.documents
     of = _Repositories(documents, clock)
     integrations, providers, active_runs = of.integrations, of.providers, of.active_runs
@@ -320,6 +278,7 @@ def _assemble(settings: Settings, backends: Backends, stack: AsyncExitStack) -> 
         health=Health(integrations, clock),
         idempotency_keys=IdempotencyKeys(KeyedRequestRepository(documents), clock, _new_id),
         documents=documents,
+        warm_up=backends.warm_up,
     )
 
 

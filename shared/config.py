@@ -17,8 +17,8 @@ PREFIX = "INTEGRATIONS_"
 
 SERVICE_BUS_CONNECTION = "ServiceBusConnection"
 SERVICE_BUS_NAMESPACE = "ServiceBusConnection__fullyQualifiedNamespace"
-"""What the triggers read, so that both halves of the queue are set once: a connection string, or a namespace to
-which this app's identity has access (https://learn.microsoft.com/azure/azure-functions/functions-reference,
+"""What the triggers read, so that both halves of the queue are set once: a connection string, or a namespace
+to which this app's identity has access (https://learn.microsoft.com/azure/azure-functions/functions-reference,
 "Configure an identity-based connection").
 """
 
@@ -43,7 +43,7 @@ SYNC_LIMITS = {
 
 
 class Settings(BaseModel):
-    """Every setting. Its environment variable is `INTEGRATIONS_` and the name in capitals, but for the queue's."""
+    """Every setting. Its variable is `INTEGRATIONS_` and the name in capitals, but for the queue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -67,7 +67,7 @@ class Settings(BaseModel):
     )
     allow_private_addresses: bool | None = Field(
         default=None,
-        description="whether providers may be at internal addresses; if not said, on a laptop they may, in Azure not",
+        description="whether providers may be at internal addresses; embedded they may, in Azure not",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe level that is logged"
@@ -118,7 +118,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> Settings:
         if problems := [*_unsafe_addresses(self), *_contradictions(self)]:
-            raise _Problems(problems)
+            raise _InconsistentError(problems)
         return self
 
 
@@ -127,7 +127,7 @@ def variables() -> Sequence[str]:
     return [_variable(field) for field in Settings.model_fields]
 
 
-class _Problems(ValueError):
+class _InconsistentError(ValueError):
     """Everything that is wrong with settings that are right one by one: (variable, what to do)."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
@@ -139,8 +139,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        ConfigurationError: Lists every variable that is wrong, unknown, missing or contradicts another, not just
-            the first.
+        ConfigurationError: Lists every variable that is wrong, unknown, missing or contradicts another.
     """
     source = os.environ if environ is None else environ
     values = {
@@ -194,7 +193,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _described(item: Any) -> Iterator[str]:
     raised = item.get("ctx", {}).get("error")
-    if isinstance(raised, _Problems):
+    if isinstance(raised, _InconsistentError):
         yield from (f"{variable}: {problem}" for variable, problem in raised.problems)
     else:
         yield f"{_variable(str(item['loc'][0]))}: {item['msg']}"

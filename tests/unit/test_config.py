@@ -84,11 +84,12 @@ def test_everything_that_azure_lacks_is_named_at_once() -> None:
     """Whoever deploys corrects it in one go."""
     with pytest.raises(ConfigurationError) as caught:
         load_settings({"INTEGRATIONS_BACKEND": "azure"})
+    queue = "ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace"
     assert str(caught.value).splitlines()[1:] == [
         "  INTEGRATIONS_COSMOS_ENDPOINT: is missing; the azure backend needs it",
         "  INTEGRATIONS_KEY_VAULT_URL: is missing; the azure backend needs it",
         "  INTEGRATIONS_JWKS_URL: is missing; the azure backend needs it",
-        "  ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace: are missing: set one of them",
+        f"  {queue}: are missing: set one of them",
         "  INTEGRATIONS_BLOB_CONNECTION and INTEGRATIONS_BLOB_ACCOUNT_URL: are missing: set one of them",
     ]
 

@@ -1,0 +1,1 @@
+"""The ports on Azure: Cosmos DB, Service Bus, Key Vault and Blob Storage."""
