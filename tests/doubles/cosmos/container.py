@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from tests.doubles.cosmos.errors import bad_request
+from tests.doubles.cosmos.indexing import DEFAULT_POLICY, Index
 from tests.doubles.cosmos.partition_keys import Key, KeyDefinition
 
 FOREVER = -1
@@ -74,6 +75,8 @@ class Container:
         if KeyDefinition.parse(properties.get("partitionKey")) != self.key:
             raise bad_request("Document collection partition key cannot be changed.")
         self._default_ttl = checked_ttl(properties["defaultTtl"]) if "defaultTtl" in properties else None
+        policy = properties.get("indexingPolicy") or DEFAULT_POLICY
+        self.index = Index.parse(policy)
         self.lsn += 1
         system = {
             "_rid": self.rid,
@@ -83,6 +86,7 @@ class Container:
         }
         self.properties = {
             **properties,
+            "indexingPolicy": policy,
             **system,
             "_docs": "docs/",
             "_sprocs": "sprocs/",

@@ -85,6 +85,7 @@ class Documents:
     def _query(self, container: Container, call: Call) -> Answer:
         body = {"query": EVERYTHING} if call.method == "GET" else call.json()
         query, given = _parsed(body)
+        container.index.check_order(query.order_by)
         scope = self._scope(container, call)
         spread = scope.key is None and RANGE_ID not in call.headers
         if spread and call.method != "GET":

@@ -72,9 +72,9 @@ class CosmosDouble:
     async def accept_connections(self) -> None:
         """Listen, with everything that was stored before."""
         server = web.Server(self._serve, request_factory=_request, access_log=None)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._port, shutdown_timeout=0.0)
+        site = web.TCPSite(self._runner, HOST, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
