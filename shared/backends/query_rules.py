@@ -7,7 +7,7 @@ import binascii
 import math
 import re
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -17,6 +17,7 @@ from shared.domain.errors import InvalidRequestError, Problem, UndeclaredQueryEr
 from shared.ports.documents import Op, Partition, Query, Scalar
 
 Index = tuple[str, ...]
+StreamPlace = TypeVar("StreamPlace", int, str)
 
 ID_INDEX: Index = ("id",)
 """The index that every container has."""
@@ -91,19 +92,19 @@ def check_changes(container: Container, partition: Partition, limit: int) -> Non
     _check_limit(limit)
 
 
-def seal_stream_place(container: Container, partition: Partition, place: int) -> str:
+def seal_stream_place(container: Container, partition: Partition, place: int | str) -> str:
     """Return an opaque token for a place in a stream of changes, valid for this stream only."""
     return _seal(_stream_fingerprint(container, partition), place)
 
 
-def open_stream_place(container: Container, partition: Partition, token: str) -> int:
-    """Return the place that a token was sealed with.
+def open_stream_place(container: Container, partition: Partition, token: str, kind: type[StreamPlace]) -> StreamPlace:
+    """Return the place that a token was sealed with: a number that fits 63 bits, or a string.
 
     Raises:
         InvalidRequestError: The token is mangled, or another stream's.
     """
     place = _open(_stream_fingerprint(container, partition), token)
-    if type(place) is not int or not 0 <= place < 2**63:
+    if type(place) is not kind or (isinstance(place, int) and not 0 <= place < 2**63):
         raise mangled_continuation()
     return place
 

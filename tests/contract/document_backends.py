@@ -12,7 +12,9 @@ import pytest
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.ports.documents import DocumentStore
 from tests.contract.document_reading import new_tenant
+from tests.doubles.cosmos import CosmosDouble
 from tests.fakes.clock import FakeClock
+from tests.fakes.cosmos_store import SPLITS, cosmos_store
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,18 @@ async def _sqlite(folder: Path) -> AsyncIterator[Backend]:
         await store.close()
 
 
-BACKENDS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {"sqlite": _sqlite}
+@asynccontextmanager
+async def _cosmos(splits: tuple[str, ...] = ()) -> AsyncIterator[Backend]:
+    clock = FakeClock()
+    async with CosmosDouble(clock, splits=splits) as cosmos, cosmos_store(cosmos, clock) as store:
+        yield Backend(store, clock)
+
+
+BACKENDS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
+    "sqlite": _sqlite,
+    "cosmos": lambda _: _cosmos(),
+    "cosmos-split": lambda _: _cosmos(SPLITS),
+}
 
 
 @pytest.fixture(params=sorted(BACKENDS))

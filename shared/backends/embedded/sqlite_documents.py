@@ -120,7 +120,7 @@ class SqliteDocumentStore:
         """Return documents in the order of their last writes; the etag is that order."""
         table = self._table(container)
         check_changes(table.container, partition, limit)
-        place = 0 if since is None else open_stream_place(table.container, partition, since)
+        place = 0 if since is None else open_stream_place(table.container, partition, since, int)
 
         def look_up(connection: sqlite3.Connection) -> Changes:
             # First: what is written between the two statements comes now, and again.

@@ -1,0 +1,133 @@
+"""The connection to one Cosmos DB database: bounded, timed, metered, and with the app's own errors."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias, TypeVar
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+
+from shared.backends.azure.cosmos_errors import translate
+from shared.domain.errors import UnavailableError
+from shared.telemetry.request_charge import add_charge
+
+T = TypeVar("T")
+Credential: TypeAlias = str | AsyncTokenCredential
+"""The account's key, or an identity with a data-plane role; who made it closes it."""
+
+_CHARGE = "x-ms-request-charge"
+
+
+@dataclass(frozen=True, slots=True)
+class CosmosOptions:
+    """How to talk to the service.
+
+    Attributes:
+        concurrency: So many requests at once; the others wait. 16 batches of 100 writes keep about 10,000
+            RU/s busy; more would only be throttled.
+        call_seconds: One call's limit, with the SDK's waits for throttling in it.
+        throttle_retries: How often the SDK repeats a request that was throttled (429), each time after the
+            pause that the service asks for.
+        throttle_seconds: And no longer than this in sum.
+        verify_tls: False only for a local server with a certificate of its own.
+        discover_endpoints: False for a local server, which has one address.
+    """
+
+    concurrency: int = 16
+    call_seconds: float = 30.0
+    throttle_retries: int = 5
+    throttle_seconds: int = 10
+    verify_tls: bool = True
+    discover_endpoints: bool = True
+
+
+class CosmosConnection:
+    """One client of the SDK and the containers of one database. Make it with `open`, end it with `close`."""
+
+    def __init__(
+        self, client: CosmosClient, database: DatabaseProxy, options: CosmosOptions, stack: AsyncExitStack
+    ) -> None:
+        """Use `open` instead."""
+        self.client = client
+        self.database = database
+        self._options = options
+        self._stack = stack
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._containers: dict[str, ContainerProxy] = {}
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, endpoint: str, credential: Credential, database: str, options: CosmosOptions = CosmosOptions()
+    ) -> Self:
+        """Connect to the account. Whether the database exists is seen at its first use.
+
+        Raises:
+            UnavailableError: The account does not answer.
+            ConfigurationError: The credential is not accepted.
+        """
+        client = CosmosClient(
+            endpoint,
+            credential,
+            connection_verify=options.verify_tls,
+            enable_endpoint_discovery=options.discover_endpoints,
+            retry_throttle_total=options.throttle_retries,
+            retry_throttle_backoff_max=options.throttle_seconds,
+            # The SDK would repeat a write whose connection broke, though it may have been carried out, and
+            # then take the first one's document for somebody else's.
+            retry_connect=0,
+            retry_read=0,
+            enable_compact_utf8_item_writes=True,
+            raw_response_hook=_meter,
+        )
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(client.close)
+            connection = cls(client, client.get_database_client(database), options, stack.pop_all())
+        try:
+            await connection.call(client.__aenter__)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    def container(self, name: str) -> ContainerProxy:
+        """Return the SDK's container, which reads its properties once, at its first use."""
+        if name not in self._containers:
+            self._containers[name] = self.database.get_container_client(name)
+        return self._containers[name]
+
+    async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """Run one operation of the SDK when there is room for it.
+
+        Raises:
+            IntegrationError: As `cosmos_errors` says; UnavailableError also after `close`.
+        """
+        if self._closed:
+            raise UnavailableError("The connection to Cosmos DB is closed.")
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._options.call_seconds):
+                    return await operation()
+            except (AzureError, TimeoutError) as error:
+                raise translate(error) from error
+
+    async def close(self) -> None:
+        """Close the client; again and again does no harm."""
+        self._closed = True
+        await self._stack.aclose()
+
+
+def _meter(response: Any) -> None:
+    """Count one answer of the service, whatever its status."""
+    try:
+        units = float(response.http_response.headers.get(_CHARGE, 0))
+    except ValueError:
+        return
+    if math.isfinite(units):
+        add_charge(units)

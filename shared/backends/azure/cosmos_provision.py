@@ -1,0 +1,60 @@
+"""Makes a database and its containers as `shared.domain.containers` declares them.
+
+For tests and local runs; in Azure the infrastructure templates make the same. Everything but the partition's
+fields and those of declared indexes is left out of the index: each indexed field makes every write dearer,
+and `query_rules` lets no other query through. `id` is always indexed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import DatabaseProxy
+
+from shared.backends.azure.cosmos_client import CosmosConnection
+from shared.domain.containers import CONTAINERS, Container
+
+
+async def provision(
+    connection: CosmosConnection, containers: Iterable[Container] = CONTAINERS.values()
+) -> None:
+    """Create what is missing; what is there stays as it is.
+
+    Raises:
+        UnavailableError: The account does not answer.
+        ConfigurationError: It does not let this identity create databases.
+    """
+    database: DatabaseProxy = await connection.call(
+        lambda: connection.client.create_database_if_not_exists(connection.database.id)
+    )
+    for container in containers:
+        definition = container_definition(container)
+        await connection.call(
+            lambda definition=definition: database.create_container_if_not_exists(**definition)
+        )
+
+
+def container_definition(container: Container) -> dict[str, Any]:
+    """Return a container as the SDK creates it: id, partition key, default TTL in seconds, indexing policy."""
+    paths = [f"/{name}" for name in container.partition_key]
+    key = PartitionKey(paths[0]) if len(paths) == 1 else PartitionKey(paths, kind="MultiHash")
+    return {
+        "id": container.name,
+        "partition_key": key,
+        "default_ttl": container.default_ttl,
+        "indexing_policy": indexing_policy(container),
+    }
+
+
+def indexing_policy(container: Container) -> dict[str, Any]:
+    """Return a container's indexing policy as in its REST resource."""
+    fields = [*container.partition_key, *(field for index in container.indexes for field in index)]
+    paths = [f"/{field.replace('.', '/')}/?" for field in dict.fromkeys(fields) if field != "id"]
+    return {
+        "indexingMode": "consistent",
+        "automatic": True,
+        "includedPaths": [{"path": path} for path in paths],
+        "excludedPaths": [{"path": "/*"}, {"path": '/"_etag"/?'}],
+    }
