@@ -30,7 +30,7 @@ class Lock:
 
 
 class Message:
-    """Properties and body stay the sender's bytes; header, annotations and application properties are ours."""
+    """Properties and body stay the sender's bytes; the other sections are ours."""
 
     def __init__(self, raw: bytes) -> None:
         self.time_to_live: int | None = None
