@@ -61,8 +61,8 @@ async def _service_bus(_folder: Path, clock: FakeClock) -> AsyncIterator[QueueBa
     try:
         yield QueueBackend(sender, source, pass_time)
     finally:
-        await broker.stop()
         await asyncio.gather(sender.close(), source.close())
+        await broker.stop()
 
 
 BACKENDS: Mapping[str, Callable[[Path, FakeClock], AbstractAsyncContextManager[QueueBackend]]] = {

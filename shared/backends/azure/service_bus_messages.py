@@ -17,11 +17,12 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 def to_service_bus(message: OutgoingMessage) -> ServiceBusMessage:
     """Return the message to send. Its life is rounded up to seconds: the SDK takes less than one for none."""
     life = message.time_to_live_seconds
+    properties: dict[str | bytes, Any] = {**message.properties}
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,
         session_id=message.session_id,
-        application_properties={**message.properties},
+        application_properties=properties,
         scheduled_enqueue_time_utc=message.scheduled_at,
         time_to_live=None if life is None else _life(life),
         content_type="application/json",

@@ -121,6 +121,8 @@ class ServiceBusSource:
         self._queues = queues
         self._timeout_seconds = timeout_seconds
         self._waits = waits or Waits()
+        # The client knows its receivers only as long as somebody else does.
+        self._open: set[SdkReceiver] = set()
 
     async def open(self, queue: str, *, dead_letter: bool = False) -> ServiceBusReceiver:
         """Open a queue without sessions, or any queue's dead-letter sub-queue.
@@ -138,7 +140,8 @@ class ServiceBusSource:
         )
         async with service_bus_call(self._timeout_seconds):
             await receiver.__aenter__()
-        return ServiceBusReceiver(receiver, self._timeout_seconds, self._waits)
+        self._open.add(receiver)
+        return ServiceBusReceiver(receiver, self._timeout_seconds, self._waits, self._open.discard)
 
     async def open_next_session(self, queue: str, wait_seconds: float) -> ServiceBusSessionReceiver | None:
         """Lock the next session that has messages; None if none came within `wait_seconds`.
@@ -159,12 +162,14 @@ class ServiceBusSource:
         async with service_bus_call(wait_seconds + self._timeout_seconds):
             if not await _got_session(receiver):
                 return None
-        return ServiceBusSessionReceiver(receiver, self._timeout_seconds, self._waits)
+        self._open.add(receiver)
+        return ServiceBusSessionReceiver(receiver, self._timeout_seconds, self._waits, self._open.discard)
 
     async def close(self) -> None:
         """Close every receiver. Idempotent."""
         async with service_bus_call(self._timeout_seconds):
             await self._client.close()
+        self._open.clear()
 
 
 async def _got_session(receiver: SdkReceiver) -> bool:

@@ -43,11 +43,18 @@ class ServiceBusReceiver:
     it although nobody receives. The SDK gives it back within 6 s, uncounted. So keep receiving, or close.
     """
 
-    def __init__(self, receiver: SdkReceiver, timeout_seconds: float, waits: Waits) -> None:
+    def __init__(
+        self,
+        receiver: SdkReceiver,
+        timeout_seconds: float,
+        waits: Waits,
+        on_close: Callable[[SdkReceiver], None],
+    ) -> None:
         """Receive with an SDK receiver that is open; each call takes up to `timeout_seconds`."""
         self._receiver = receiver
         self._timeout_seconds = timeout_seconds
         self._waits = waits
+        self._on_close = on_close
         self._held: dict[str, ServiceBusReceivedMessage] = {}
         self._closed = False
         # The SDK's receiver serves one caller at a time; turns are given in the order they were asked for.
@@ -112,6 +119,7 @@ class ServiceBusReceiver:
         if not self._closed:
             self._closed = True
             await self._exclusively(self._let_go)
+            self._on_close(self._receiver)
 
     @property
     def _slice_seconds(self) -> float:

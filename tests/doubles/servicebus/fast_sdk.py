@@ -18,7 +18,8 @@ _SILENCE_SECONDS = 0.1
 
 def install(patch: Any) -> None:
     """Patch the SDK with pytest's `MonkeyPatch`, which takes it back."""
-    close, ready = AMQPClientAsync.close_async, AMQPClientAsync.client_ready_async
+    close: Any = AMQPClientAsync.close_async
+    ready: Any = AMQPClientAsync.client_ready_async
 
     async def close_async(self: Any) -> None:
         task: asyncio.Task[None] | None = self._keep_alive_thread
