@@ -76,9 +76,9 @@ class ServiceBusSender:
     async def close(self) -> None:
         """Close every link. Idempotent."""
         self._closed = True
-        self._senders.clear()
         async with service_bus_call(self._timeout_seconds):
             await self._client.close()
+        self._senders.clear()
 
     def _sender(self, queue: str) -> SdkSender:
         if queue not in self._senders:
