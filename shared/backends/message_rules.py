@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.domain.errors import ConfigurationError, InvalidRequestError, Problem
+from shared.domain.errors import ConfigurationError, InvalidRequestError, InvalidStateError, Problem
 from shared.domain.queues import Queue
 from shared.ports.queue import MAX_MESSAGE_BYTES, OutgoingMessage, PropertyValue
 
@@ -27,6 +27,43 @@ def declared_queue(queues: Mapping[str, Queue], name: str) -> Queue:
             f"The queue {name!r} is not declared; there are: {', '.join(sorted(queues))}"
         )
     return queue
+
+
+def openable_queue(queues: Mapping[str, Queue], name: str, *, dead_letter: bool) -> Queue:
+    """Return the declaration of a queue that is to be opened as a whole, or its dead-letter sub-queue.
+
+    Raises:
+        ConfigurationError: It is not declared, or has sessions.
+    """
+    queue = declared_queue(queues, name)
+    if queue.requires_session and not dead_letter:
+        raise ConfigurationError(f"The queue {name!r} has sessions: open its next session")
+    return queue
+
+
+def session_queue(queues: Mapping[str, Queue], name: str) -> Queue:
+    """Return the declaration of a queue that is to be opened by session.
+
+    Raises:
+        ConfigurationError: It is not declared, or has no sessions.
+    """
+    queue = declared_queue(queues, name)
+    if not queue.requires_session:
+        raise ConfigurationError(f"The queue {name!r} has no sessions: open the queue itself")
+    return queue
+
+
+def check_receive(max_messages: int, *, closed: bool) -> None:
+    """Check what a receiver is asked for.
+
+    Raises:
+        InvalidRequestError: `max_messages` is less than 1.
+        InvalidStateError: The receiver is closed.
+    """
+    if max_messages < 1:
+        raise InvalidRequestError("Ask for at least one message")
+    if closed:
+        raise InvalidStateError("The receiver is closed")
 
 
 def check_messages(queue: Queue, messages: Sequence[OutgoingMessage]) -> None:

@@ -15,7 +15,7 @@ from shared.backends.embedded.queue_schema import LOCKED, SCHEDULED, WAITING, Pl
 from shared.backends.embedded.queue_sessions import HeldSession, release_session, take_next_session
 from shared.backends.embedded.sqlite_connection import SqliteDatabase
 from shared.backends.embedded.sqlite_receiver import SqliteReceiver, SqliteSessionReceiver
-from shared.backends.message_rules import check_messages, declared_queue
+from shared.backends.message_rules import check_messages, declared_queue, openable_queue, session_queue
 from shared.domain.errors import ConfigurationError
 from shared.domain.queues import QUEUES, Queue
 from shared.ports.clock import Clock
@@ -118,9 +118,7 @@ class SqliteSource:
         Raises:
             ConfigurationError: The queue is not declared, or has sessions.
         """
-        declared = declared_queue(self._engine.queues, queue)
-        if declared.requires_session and not dead_letter:
-            raise ConfigurationError(f"The queue {queue!r} has sessions: open its next session")
+        openable_queue(self._engine.queues, queue, dead_letter=dead_letter)
         return SqliteReceiver(self._engine, Place(queue, dead_letter))
 
     async def open_next_session(self, queue: str, wait_seconds: float) -> SqliteSessionReceiver | None:
@@ -130,8 +128,7 @@ class SqliteSource:
             ConfigurationError: The queue is not declared, or has no sessions.
             UnavailableError: The disk refuses, or the queue is closed.
         """
-        if not declared_queue(self._engine.queues, queue).requires_session:
-            raise ConfigurationError(f"The queue {queue!r} has no sessions: open the queue itself")
+        session_queue(self._engine.queues, queue)
         holder = next(self._engine.holders)
         session = await self._engine.poll(
             Place(queue, dead=False),

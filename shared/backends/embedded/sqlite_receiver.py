@@ -15,8 +15,7 @@ from shared.backends.embedded.queue_sessions import (
     renew_session,
     session_locked_until,
 )
-from shared.backends.message_rules import check_dead_letter
-from shared.domain.errors import InvalidRequestError, InvalidStateError
+from shared.backends.message_rules import check_dead_letter, check_receive
 from shared.ports.queue import ReceivedMessage
 
 
@@ -40,10 +39,7 @@ class SqliteReceiver:
             LeaseLostError: It is a session's, whose lock ran out.
             UnavailableError: The disk refuses, or the queue is closed.
         """
-        if max_messages < 1:
-            raise InvalidRequestError("Ask for at least one message")
-        if self._closed:
-            raise InvalidStateError("The receiver is closed")
+        check_receive(max_messages, closed=self._closed)
         return await self._engine.poll(
             self._place, partial(self._take, max_messages), self._give_back, wait_seconds
         )
