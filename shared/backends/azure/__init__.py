@@ -1,0 +1,1 @@
+"""Backends on Azure services. The only place besides the entry points that imports Azure's SDKs."""
