@@ -9,18 +9,20 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Self
+from typing import Self, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.keyvault.secrets import SecretProperties
 from azure.keyvault.secrets.aio import SecretClient
 
-from shared.backends.azure.service_calls import NO_SDK_RETRIES, ServiceCalls
+from shared.backends.azure.service_calls import SDK_RETRIES, ServiceCalls
 from shared.backends.azure.transport import open_transport
 from shared.backends.secret_rules import check_secret, is_secret_name, is_version
 from shared.domain.errors import ConfigurationError, NotFoundError, UnavailableError
 from shared.ports.clock import Clock
 from shared.ports.secrets import Secret, SecretVersion
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15.0
 """One attempt. A deletion or recovery, which Key Vault finishes within seconds, is one attempt too."""
@@ -73,7 +75,7 @@ class KeyVaultSecretStore:
             credential,
             transport=open_transport(tls),
             verify_challenge_resource=verify_challenge,
-            **NO_SDK_RETRIES,
+            retry_total=SDK_RETRIES,
         )
         return cls(client, ServiceCalls(timeout_seconds, clock, random))
 
@@ -85,15 +87,13 @@ class KeyVaultSecretStore:
         """Store a new version and make it the current one (see `SecretStore.set`)."""
         kept_tags = dict(tags or {})
         check_secret(name, value, kept_tags)
-        stored = await self._calls.call(
-            _secret(name), lambda: self._client.set_secret(name, value, tags=kept_tags)
-        )
+        stored = await self._call(_secret(name), lambda: self._client.set_secret(name, value, tags=kept_tags))
         return _version(stored.properties)
 
     async def get(self, name: str, version: str | None = None) -> Secret:
         """Return the current version, or the one named (see `SecretStore.get`)."""
         _require(name, version)
-        found = await self._calls.call(_secret(name, version), lambda: self._client.get_secret(name, version))
+        found = await self._call(_secret(name, version), lambda: self._client.get_secret(name, version))
         return Secret(_version(found.properties), found.value or "")
 
     async def versions(self, name: str) -> Sequence[SecretVersion]:
@@ -105,7 +105,7 @@ class KeyVaultSecretStore:
             return [_version(each) async for each in self._client.list_properties_of_secret_versions(name)]
 
         try:
-            found = await self._calls.call(_secret(name), read)
+            found = await self._call(_secret(name), read)
         except NotFoundError:
             return []
         return sorted(found, key=lambda version: version.created_at, reverse=True)
@@ -113,7 +113,7 @@ class KeyVaultSecretStore:
     async def set_enabled(self, name: str, version: str, *, enabled: bool) -> SecretVersion:
         """Enable or disable one version (see `SecretStore.set_enabled`)."""
         _require(name, version)
-        changed = await self._calls.call(
+        changed = await self._call(
             _secret(name, version),
             lambda: self._client.update_secret_properties(name, version, enabled=enabled),
         )
@@ -125,7 +125,7 @@ class KeyVaultSecretStore:
         async def read() -> list[str]:
             return [each.name or "" async for each in self._client.list_properties_of_secrets()]
 
-        found = await self._calls.call("the list of secrets", read)
+        found = await self._call("the list of secrets", read)
         return sorted((name for name in found if name.lower().startswith(prefix.lower())), key=str.lower)
 
     async def delete(self, name: str) -> bool:
@@ -136,11 +136,19 @@ class KeyVaultSecretStore:
         """Bring a soft-deleted secret back; False if it is not soft-deleted."""
         return await self._happens(name, self._client.recover_deleted_secret)
 
+    async def _call(self, place: str, operation: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._calls.call(place, operation)
+        except ValueError:  # the SDK's way to say that it would give the token to a stranger
+            raise ConfigurationError(
+                f"What answers for {place} sends the challenge of another domain; check the vault's URL."
+            ) from None
+
     async def _happens(self, name: str, change: Callable[[str], Awaitable[object]]) -> bool:
         if not is_secret_name(name):
             return False
         try:
-            await self._calls.call(_secret(name), lambda: change(name))
+            await self._call(_secret(name), lambda: change(name))
         except NotFoundError:
             return False
         return True

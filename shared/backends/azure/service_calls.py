@@ -15,7 +15,7 @@ T = TypeVar("T")
 POLICY = RetryPolicy(max_attempts=4, initial_delay_seconds=1.0, max_delay_seconds=10.0)
 """The SDKs' own retries are switched off: theirs wait up to a minute, on a clock that nobody can inject."""
 
-NO_SDK_RETRIES = {"retry_total": 0}
+SDK_RETRIES = 0
 
 
 class ServiceCalls:
