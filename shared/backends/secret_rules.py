@@ -15,6 +15,7 @@ MAX_TAG_LENGTH = 256
 """Limits of a version's tags, names and values alike (Key Vault, "About secrets", "Secret tags")."""
 
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
+_VERSION = re.compile(r"[0-9a-zA-Z]{1,64}")
 
 
 def check_secret(name: str, value: str, tags: Mapping[str, str]) -> None:
@@ -32,8 +33,18 @@ def check_secret(name: str, value: str, tags: Mapping[str, str]) -> None:
         raise InvalidRequestError("; ".join(problem.message for problem in problems), problems)
 
 
+def is_secret_name(name: str) -> bool:
+    """Return whether a secret may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def is_version(version: str) -> bool:
+    """Return whether this could be a version's identifier; Key Vault's are 32 hexadecimal digits."""
+    return _VERSION.fullmatch(version) is not None
+
+
 def _name_problem(name: str) -> Problem | None:
-    if _NAME.fullmatch(name):
+    if is_secret_name(name):
         return None
     return Problem("name", "a secret's name must be 1 to 127 characters of 0-9, a-z, A-Z and -")
 

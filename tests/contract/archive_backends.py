@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.backends.azure.blob_archive import BlobArchive
 from shared.backends.embedded.file_archive import FileArchive
 from shared.ports.archive import Archive
+from tests.doubles.azurite import connection_string, create_container, running_azurite
 from tests.fakes.clock import FakeClock
 
 
-@asynccontextmanager
-async def _file(folder: Path) -> AsyncIterator[Archive]:
-    yield await FileArchive.open(folder, FakeClock())
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an emulator that tests share; each has a container of its own."""
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as url:
+        yield url
 
 
-BACKENDS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Archive]]] = {"file": _file}
+@pytest.fixture
+async def blob_archive(azurite: str) -> AsyncIterator[BlobArchive]:
+    container = uuid.uuid4().hex
+    await create_container(azurite, container)
+    opened = await BlobArchive.open_by_connection_string(connection_string(azurite), container, FakeClock())
+    yield opened
+    await opened.close()
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-async def archive(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Archive]:
-    async with BACKENDS[request.param](tmp_path) as opened:
-        yield opened
+@pytest.fixture
+async def file_archive(tmp_path: Path) -> FileArchive:
+    return await FileArchive.open(tmp_path, FakeClock())
+
+
+@pytest.fixture(params=["file_archive", pytest.param("blob_archive", marks=pytest.mark.node)])
+def archive(request: pytest.FixtureRequest) -> Archive:
+    opened: Archive = request.getfixturevalue(request.param)
+    return opened

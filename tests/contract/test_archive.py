@@ -40,6 +40,9 @@ async def test_an_object_reads_back(archive: Archive) -> None:
     assert put.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
     assert dict(put.metadata) == {"kind": "audit", "rows": "2"}
     assert put.created_at.tzinfo is not None
+    known = await archive.stat("2026/01/audit.jsonl")
+    assert known is not None
+    assert known.created_at == put.created_at
     assert await archive.verify("2026/01/audit.jsonl")
 
 
@@ -190,6 +193,18 @@ async def test_good_paths_are_taken(archive: Archive, path: str) -> None:
     await archive.put(path, stream(b"content"))
 
     assert await paths(archive) == [path]
+
+
+async def test_metadata_comes_back_exactly(archive: Archive) -> None:
+    """No value is too odd, if it is printable ASCII: none at all, spaces at the ends, quotes."""
+    metadata = {"empty": "", "spaces": "  a  b ", "quoted": "\"a\" \\ 'b' %20 ~", "sha256": "mine"}
+
+    await archive.put("a", stream(b"content"), metadata)
+
+    known = await archive.stat("a")
+    assert known is not None
+    assert dict(known.metadata) == metadata
+    assert [dict(each.metadata) async for each in archive.list()] == [metadata]
 
 
 @pytest.mark.parametrize(

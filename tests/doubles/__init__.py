@@ -1,0 +1,1 @@
+"""Doubles of cloud services: real protocols, everything in memory, faults on demand."""

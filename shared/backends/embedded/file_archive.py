@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from shared.backends.archive_check import holds
 from shared.backends.archive_rules import check_metadata, check_path
 from shared.backends.embedded.archive_folder import ArchiveFolder
 from shared.backends.embedded.archive_upload import ArchiveUpload
@@ -83,15 +83,10 @@ class FileArchive:
         recorded = await self.stat(path)
         if recorded is None:
             raise _not_found(path)
-        digest = hashlib.sha256()
-        size_bytes = 0
         try:
-            async for block in self.get(path):
-                await in_thread(digest.update, block)
-                size_bytes += len(block)
+            return await holds(recorded, self.get(path))
         except NotFoundError:  # the record is there, its content is gone
             return False
-        return (size_bytes, digest.hexdigest()) == (recorded.size_bytes, recorded.sha256)
 
     async def _read_block(self, path: str, offset: int) -> bytes:
         block = await in_thread(self._folder.read_block, path, offset, BLOCK_BYTES)
