@@ -97,7 +97,9 @@ def seal_stream_place(container: Container, partition: Partition, place: int | s
     return _seal(_stream_fingerprint(container, partition), place)
 
 
-def open_stream_place(container: Container, partition: Partition, token: str, kind: type[StreamPlace]) -> StreamPlace:
+def open_stream_place(
+    container: Container, partition: Partition, token: str, kind: type[StreamPlace]
+) -> StreamPlace:
     """Return the place that a token was sealed with: a number that fits 63 bits, or a string.
 
     Raises:

@@ -1,0 +1,141 @@
+"""Everything on Azure: each service is imported and connected at its first use, or while nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import ssl
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from shared.backends.azure.late import LateDocumentStore, LateSender, LateSource
+from shared.backends.opened import Backends, Opening
+from shared.config import Settings
+from shared.ports.archive import Archive
+from shared.ports.clock import Clock
+from shared.ports.documents import DocumentStore
+from shared.ports.identity import TokenVerifier
+from shared.ports.queue import MessageSender, MessageSource
+from shared.ports.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from shared.backends.azure.service_bus_namespace import ServiceBusNamespace
+
+_WARMED = ("shared.backends.azure.cosmos_documents", "shared.backends.azure.service_bus_queue")
+"""What every run needs. Importing them takes longer than any request should wait."""
+
+
+async def open_azure(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Backends:
+    """Return the ports; `stack` closes what they open. Nothing is connected yet."""
+    opener = _Opener(settings, clock, stack)
+    documents, sender = Opening(opener.documents), Opening(opener.sender)
+
+    async def warm_up() -> None:
+        for module in _WARMED:
+            await asyncio.to_thread(importlib.import_module, module)
+        await asyncio.gather(documents(), sender())
+
+    return Backends(
+        documents=LateDocumentStore(documents),
+        sender=LateSender(sender),
+        source=LateSource(Opening(opener.source)),
+        tokens=await opener.tokens(),
+        secrets=Opening(opener.secrets),
+        archive=Opening(opener.archive),
+        is_one_process=False,
+        warm_up=warm_up,
+    )
+
+
+class _Opener:
+    """Opens each port's implementation, and has it closed with the process."""
+
+    def __init__(self, settings: Settings, clock: Clock, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = stack
+        self._identity = Opening(self._open_identity)
+
+    async def documents(self) -> DocumentStore:
+        from shared.backends.azure.cosmos_documents import CosmosDocumentStore
+
+        settings = self._settings
+        key = settings.cosmos_key
+        credential = key.get_secret_value() if key else await self._identity()
+        store = await CosmosDocumentStore.open(
+            settings.cosmos_endpoint or "", credential, settings.cosmos_database, self._clock
+        )
+        self._stack.push_async_callback(store.close)
+        return store
+
+    async def sender(self) -> MessageSender:
+        from shared.backends.azure.service_bus_queue import ServiceBusSender
+
+        sender = ServiceBusSender(await self._namespace())
+        self._stack.push_async_callback(sender.close)
+        return sender
+
+    async def source(self) -> MessageSource:
+        from shared.backends.azure.service_bus_queue import ServiceBusSource
+
+        source = ServiceBusSource(await self._namespace())
+        self._stack.push_async_callback(source.close)
+        return source
+
+    async def secrets(self) -> SecretStore:
+        from shared.backends.azure.key_vault_secrets import KeyVaultSecretStore
+
+        store = await KeyVaultSecretStore.open(
+            self._settings.key_vault_url or "",
+            await self._identity(),
+            self._clock,
+            tls=self._tls(),
+            # A stand-in with a certificate of its own has no name in the vault's domain either.
+            verify_challenge=self._settings.ca_file is None,
+        )
+        self._stack.push_async_callback(store.close)
+        return store
+
+    async def archive(self) -> Archive:
+        from shared.backends.azure.blob_archive import BlobArchive
+
+        settings, clock = self._settings, self._clock
+        connection, container = settings.blob_connection, settings.blob_container
+        if connection:
+            archive = await BlobArchive.open_by_connection_string(
+                connection.get_secret_value(), container, clock
+            )
+        else:
+            url = settings.blob_account_url or ""
+            archive = await BlobArchive.open(url, await self._identity(), container, clock, tls=self._tls())
+        self._stack.push_async_callback(archive.close)
+        return archive
+
+    async def tokens(self) -> TokenVerifier:
+        from shared.backends.jwks_identity import JwksTokenVerifier
+
+        settings = self._settings
+        return JwksTokenVerifier(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwks_url or "", clock=self._clock
+        )
+
+    async def _open_identity(self) -> AsyncTokenCredential:
+        from shared.backends.azure.credentials import AzureCredential
+
+        credential = AzureCredential()
+        self._stack.push_async_callback(credential.close)
+        return credential
+
+    async def _namespace(self) -> ServiceBusNamespace:
+        from shared.backends.azure.service_bus_namespace import ServiceBusNamespace
+
+        connection, host = self._settings.service_bus_connection, self._settings.service_bus_namespace
+        if connection:
+            return ServiceBusNamespace.from_connection_string(connection.get_secret_value())
+        return ServiceBusNamespace.with_identity(host or "", await self._identity())
+
+    def _tls(self) -> ssl.SSLContext | None:
+        trusted = self._settings.ca_file
+        return ssl.create_default_context(cafile=str(trusted)) if trusted else None
