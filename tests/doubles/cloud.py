@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.backends.azure.cosmos_client import CosmosConnection
@@ -36,19 +36,23 @@ class LocalCloud:
 
 
 @asynccontextmanager
-async def local_cloud(folder: Path, clock: Clock, blobs_url: str | None = None) -> AsyncIterator[LocalCloud]:
+async def local_cloud(
+    folder: Path, clock: Clock, *, blobs_url: str | None = None, lock_seconds: int = 300
+) -> AsyncIterator[LocalCloud]:
     """Run all doubles, with the declared containers and queues in them.
 
     Args:
         folder: For the vault's certificate.
         clock: Time.
         blobs_url: Where an Azurite listens; without one there is no archive.
+        lock_seconds: How long a message stays with an instance that has died.
     """
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(IdentityDouble(clock))
         cosmos = await stack.enter_async_context(CosmosDouble(clock))
         vault = await stack.enter_async_context(running_vault(folder, clock))
-        queues = await Broker(QUEUES.values(), clock).start()
+        declared = [replace(queue, lock_seconds=lock_seconds) for queue in QUEUES.values()]
+        queues = await Broker(declared, clock).start()
         stack.push_async_callback(queues.stop)
         await _provision(cosmos.endpoint)
         if blobs_url:

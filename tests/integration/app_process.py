@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,18 @@ class AppProcess:
         folder: For data and log.
         session: For calls to the API.
         environment: `development`, `staging` or `production`: how much one message does.
+        variables: Further settings; an embedded backend without them.
+        token: For calls to the API; the app's own identity issues one without it.
     """
 
-    def __init__(self, folder: Path, session: aiohttp.ClientSession, environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        session: aiohttp.ClientSession,
+        environment: str,
+        variables: Mapping[str, str] | None = None,
+        token: str = "",
+    ) -> None:
         self._folder = folder
         self._session = session
         self._environment = {
@@ -40,10 +50,11 @@ class AppProcess:
             "INTEGRATIONS_ENVIRONMENT": environment,
             "INTEGRATIONS_DATA_DIR": str(folder / "data"),
             "INTEGRATIONS_LOG_LEVEL": "warning",
+            **(variables or {}),
         }
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._token = ""
+        self._token = token
 
     @property
     def log(self) -> str:
@@ -135,7 +146,7 @@ class AppProcess:
             continuation = page["continuation"]
         return sorted(found)
 
-    def let_silence_pass(self) -> None:
+    async def let_silence_pass(self) -> None:
         """Make unfinished runs of a dead app overdue, as they are after a quarter of an hour."""
         assert self.is_dead
         with closing(sqlite3.connect(self._folder / "data" / "documents.db")) as connection, connection:

@@ -3,6 +3,7 @@
     python -m tests.integration.kill_rounds --rows 28000 --rounds 50 --seed 1
 
 With `--swept` the server is asked in a way that shows no tombstones, so that deletions have to be found out.
+With `--cloud` two instances share the doubles of Azure's services, one dies, and the other has to go on.
 Every fifth round starts with an empty data folder, so that first loads are killed too. What a round does is
 decided by its seed alone.
 """
@@ -14,6 +15,7 @@ import asyncio
 import random
 import shutil
 import tempfile
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,10 @@ import aiohttp
 import yaml
 
 from shared.adapters.catalog import catalog
+from shared.backends.system_clock import SystemClock
+from tests.doubles.cloud import local_cloud
 from tests.integration.app_process import AppProcess
+from tests.integration.cloud_apps import CloudApps
 from tests.integration.kinto_server import KintoCollection, KintoServer, kinto_executable
 
 PHASES = ("start", "fetch", "map", "write", "quarantine", "checkpoint", "follow-up", "complete")
@@ -81,7 +86,7 @@ class KillRounds:
         self,
         server_url: str,
         rows: KintoCollection,
-        app: AppProcess,
+        app: AppProcess | CloudApps,
         seed: int,
         environment: str,
         *,
@@ -150,7 +155,7 @@ class KillRounds:
         """Return the id of a run whose starter has died; a message never sent is missed first."""
         runs = await self._app.call("GET", f"integrations/{self._integration_id}/executions?limit=1")
         self._app.kill()
-        self._app.let_silence_pass()
+        await self._app.let_silence_pass()
         await self._app.start()
         await self._app.run_timer("SyncScheduler")
         return str(runs["items"][0]["id"])
@@ -232,27 +237,38 @@ def _row(number: int, version: int) -> dict[str, Any]:
 
 
 async def play_rounds(
-    folder: Path, rows: int, phases: list[str], seed: int, environment: str, *, swept: bool = False
+    folder: Path,
+    rows: int,
+    phases: list[str],
+    seed: int,
+    environment: str,
+    *,
+    swept: bool = False,
+    cloud: bool = False,
 ) -> list[Round]:
     """Play one round for each phase named, and return what each did."""
     server = KintoServer(kinto_executable(), folder)
     server.start()
     results = []
-    async with (
-        aiohttp.ClientSession(server.url, timeout=aiohttp.ClientTimeout(total=300)) as kinto,
-        aiohttp.ClientSession() as session,
-    ):
-        app = AppProcess(folder, session, environment)
-        try:
-            collection = KintoCollection(kinto, "b", "rows")
-            rounds = KillRounds(server.url, collection, app, seed, environment, swept=swept)
-            await rounds.load(rows)
-            for number, phase in enumerate(phases):
-                results.append(await rounds.play(phase, afresh=number % ROUNDS_PER_FOLDER == 0))
-                print(number + 1, results[-1], flush=True)
-        finally:
-            app.kill()
-            server.stop()
+    async with AsyncExitStack() as stack:
+        stack.callback(server.stop)
+        timeout = aiohttp.ClientTimeout(total=300)
+        kinto = await stack.enter_async_context(aiohttp.ClientSession(server.url, timeout=timeout))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        app: AppProcess | CloudApps
+        if cloud:
+            doubles = await stack.enter_async_context(local_cloud(folder, SystemClock(), lock_seconds=5))
+            app = await stack.enter_async_context(CloudApps(folder, session, environment, doubles))
+        else:
+            app = AppProcess(folder, session, environment)
+            stack.callback(app.kill)
+        rounds = KillRounds(
+            server.url, KintoCollection(kinto, "b", "rows"), app, seed, environment, swept=swept
+        )
+        await rounds.load(rows)
+        for number, phase in enumerate(phases):
+            results.append(await rounds.play(phase, afresh=number % ROUNDS_PER_FOLDER == 0))
+            print(number + 1, results[-1], flush=True)
     return results
 
 
@@ -265,6 +281,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--environment", choices=sorted(RECORDS_PER_PAGE), default="production")
     parser.add_argument("--swept", action="store_true")
+    parser.add_argument("--cloud", action="store_true", help="two instances in azure mode; one of them dies")
     options = parser.parse_args()
     all_phases = SWEPT_PHASES if options.swept else PHASES
     # Another phase comes first in every fifth round, so that each is killed in first loads as well.
@@ -284,6 +301,7 @@ def main() -> None:
                 options.seed,
                 options.environment,
                 swept=options.swept,
+                cloud=options.cloud,
             )
         )
     finally:

@@ -62,9 +62,12 @@ def translate(error: Exception) -> Exception:
 
     The SDK's words stay in the chained error: they may quote addresses, never keys or tokens.
     """
-    for kind in type(error).__mro__:
-        if kind in MEANINGS:
-            return _build(*MEANINGS[kind], type(error).__name__)
+    # What the SDK did not expect, such as a credential's error, it wraps in its plainest error.
+    cause = error.inner_exception if type(error) is sdk.ServiceBusError else None
+    for known in (cause, error):
+        for kind in type(known).__mro__:
+            if kind in MEANINGS:
+                return _build(*MEANINGS[kind], type(known).__name__)
     return error
 
 

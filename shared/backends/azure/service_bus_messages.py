@@ -17,7 +17,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 def to_service_bus(message: OutgoingMessage) -> ServiceBusMessage:
     """Return the message to send. Its life is rounded up to seconds: the SDK takes less than one for none."""
     life = message.time_to_live_seconds
-    properties: dict[str | bytes, Any] = {**message.properties}
+    properties: dict[str | bytes, Any] = dict(message.properties.items())
     return ServiceBusMessage(
         message.body,
         message_id=message.message_id,

@@ -15,7 +15,7 @@ from azure.servicebus.aio import ServiceBusReceiver as SdkReceiver
 from shared.backends.azure.service_bus_errors import service_bus_call
 from shared.backends.azure.service_bus_messages import from_service_bus
 from shared.backends.message_rules import check_dead_letter, check_receive
-from shared.domain.errors import IntegrationError, LeaseLostError
+from shared.domain.errors import IntegrationError, LeaseLostError, UnavailableError
 from shared.ports.queue import ReceivedMessage
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class ServiceBusReceiver:
     async def _receive(self, max_messages: int, seconds: float) -> list[ReceivedMessage]:
         if self._closed:
             return []
-        await self._receiver.__aenter__()  # opens the link again, should it have failed
+        await self._ensure_open()
         found = await self._receiver.receive_messages(max_messages, seconds)
         messages = [from_service_bus(message, self._session_end()) for message in found]
         self._held.update(zip((message.lock_token for message in messages), found, strict=True))
@@ -172,6 +172,10 @@ class ServiceBusReceiver:
     async def _renew(self, held: ServiceBusReceivedMessage) -> datetime:
         return await self._receiver.renew_message_lock(held, timeout=self._timeout_seconds)
 
+    async def _ensure_open(self) -> None:
+        """Open the link again, should it have failed."""
+        await self._receiver.__aenter__()
+
     def _session_end(self) -> datetime | None:
         return None
 
@@ -191,10 +195,13 @@ class ServiceBusReceiver:
 
 
 class ServiceBusSessionReceiver(ServiceBusReceiver):
-    """Receives one session, in order. Its messages are locked for as long as the session is."""
+    """Receives one session, in order. Its messages are locked for as long as the session is.
 
-    def _session_end(self) -> datetime | None:
-        return self._receiver.session.locked_until_utc
+    Once the session or its connection is lost it stays lost: opening the link again would take the session
+    anew, behind the back of whoever had it in between.
+    """
+
+    _lost = False
 
     async def renew(self, message: ReceivedMessage) -> datetime:  # noqa: ARG002 - only the session counts
         """Lock the session for another period, and return its new end."""
@@ -202,6 +209,27 @@ class ServiceBusSessionReceiver(ServiceBusReceiver):
             lambda: self._receiver.session.renew_lock(timeout=self._timeout_seconds)
         )
 
+    async def _ensure_open(self) -> None:
+        if self._lost:
+            raise LeaseLostError("The session is lost: open the next one")
+
+    def _session_end(self) -> datetime | None:
+        return self._receiver.session.locked_until_utc
+
     async def _let_go(self) -> None:
         self._held.clear()
         await self._receiver.close()
+
+    async def _exclusively(
+        self, operation: Callable[[], Coroutine[Any, Any, T]], *, extra_seconds: float = 0.0
+    ) -> T:
+        async def guarded() -> T:
+            if not self._closed:
+                await self._ensure_open()
+            return await operation()
+
+        try:
+            return await super()._exclusively(guarded, extra_seconds=extra_seconds)
+        except (LeaseLostError, UnavailableError):
+            self._lost = True
+            raise

@@ -126,6 +126,7 @@ class Broker:
         terminus = fields[5] if fields[2] else fields[6]
         link = Link(session, fields, _node(terminus.value[0]))
         session.links[link.handle] = link
+        self.counters.of(link.node)("attached")
 
         def answer(refusal: RefusedError | None) -> None:
             try:

@@ -8,7 +8,7 @@ from uuid import UUID
 from tests.doubles.servicebus.amqp_decode import decode
 from tests.doubles.servicebus.amqp_encode import described
 from tests.doubles.servicebus.amqp_types import AmqpValue, Array, Int, Symbol, Timestamp
-from tests.doubles.servicebus.conditions import RefusedError
+from tests.doubles.servicebus.conditions import SESSION_LOCK_LOST, RefusedError
 from tests.doubles.servicebus.queues import BrokerQueue
 from tests.doubles.servicebus.session_locks import held_link, renew_session
 
@@ -33,6 +33,14 @@ class Request:
         return address + described(0x74, properties) + described(0x77, body)
 
 
+class _Arguments(dict[str, AmqpValue]):
+    """A request's arguments, and the name of the link on whose behalf it comes."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.body or {})
+        self.link_name: AmqpValue = request.properties.get("associated-link-name")
+
+
 def answer_token(request: Request, *, accepted: bool) -> bytes:
     """Answer who presents a token."""
     status, words = (202, "Accepted") if accepted else (401, "InvalidSignature")
@@ -42,7 +50,7 @@ def answer_token(request: Request, *, accepted: bool) -> bytes:
 def answer_management(request: Request, queue: BrokerQueue) -> bytes:
     """Carry out a request, and answer it."""
     operation = str(request.properties["operation"]).rsplit(":", 1)[-1]
-    body = _OPERATIONS[operation](queue, request.body or {})
+    body = _OPERATIONS[operation](queue, _Arguments(request))
     status, words = (204, "No Content") if body is None else (200, "OK")
     return request.answer({"statusCode": Int(status), "statusDescription": words}, body)
 
@@ -54,20 +62,21 @@ def answer_refusal(request: Request, refusal: RefusedError) -> bytes:
     return request.answer({"statusCode": Int(status), **words})
 
 
-def _renew_locks(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
+def _renew_locks(queue: BrokerQueue, body: _Arguments) -> AmqpValue:
     tokens: list[UUID] = body["lock-tokens"]
     return {"expirations": Array(Timestamp(queue.renew(token)) for token in tokens)}
 
 
-def _renew_session(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
+def _renew_session(queue: BrokerQueue, body: _Arguments) -> AmqpValue:
     group = queue.group(body["session-id"])
-    held_link(group)
+    if held_link(group).name != body.link_name:
+        raise RefusedError(SESSION_LOCK_LOST, "The session is another receiver's.")
     renew_session(queue, group)
     queue.count("renewed")
     return {"expiration": Timestamp(group.until)}
 
 
-def _settle(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
+def _settle(queue: BrokerQueue, body: _Arguments) -> AmqpValue:
     for token in body["lock-tokens"]:
         message, status = queue.take(token), body["disposition-status"]
         if status == "completed":
@@ -79,7 +88,7 @@ def _settle(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
     return {}
 
 
-def _peek(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
+def _peek(queue: BrokerQueue, body: _Arguments) -> AmqpValue:
     found = [
         message
         for number, message in sorted(queue.messages.items())
@@ -89,7 +98,7 @@ def _peek(queue: BrokerQueue, body: dict[str, AmqpValue]) -> AmqpValue:
     return {"messages": messages} if messages else None
 
 
-_OPERATIONS: dict[str, Callable[[BrokerQueue, dict[str, AmqpValue]], AmqpValue]] = {
+_OPERATIONS: dict[str, Callable[[BrokerQueue, _Arguments], AmqpValue]] = {
     "renew-lock": _renew_locks,
     "renew-session-lock": _renew_session,
     "update-disposition": _settle,
