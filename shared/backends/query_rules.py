@@ -97,14 +97,16 @@ def seal_stream_place(container: Container, partition: Partition, place: int | s
     return _seal(_stream_fingerprint(container, partition), place)
 
 
-def open_stream_place(container: Container, partition: Partition, token: str, kind: type[StreamPlace]) -> StreamPlace:
+def open_stream_place(
+    container: Container, partition: Partition, token: str, kind: type[StreamPlace]
+) -> StreamPlace:
     """Return the place that a token was sealed with: a number that fits 63 bits, or a string.
 
     Raises:
         InvalidRequestError: The token is mangled, or another stream's.
     """
     place = _open(_stream_fingerprint(container, partition), token)
-    if type(place) is not kind or (isinstance(place, int) and not 0 <= place < 2**63):
+    if type(place) is not kind or (kind is int and not 0 <= int(place) < 2**63):
         raise mangled_continuation()
     return place
 

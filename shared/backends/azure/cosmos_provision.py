@@ -8,6 +8,7 @@ write dearer, and `query_rules` lets no other query through.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from azure.cosmos import PartitionKey
@@ -30,9 +31,8 @@ async def provision(
         lambda: connection.client.create_database_if_not_exists(connection.database.id)
     )
     for container in containers:
-        definition = container_definition(container)
         await connection.call(
-            lambda definition=definition: database.create_container_if_not_exists(**definition)
+            partial(database.create_container_if_not_exists, **container_definition(container))
         )
 
 

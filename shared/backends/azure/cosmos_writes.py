@@ -79,8 +79,7 @@ class BatchWriter:
                 pending = [operation for operation in pending if operation.number not in results]
                 continue
             results |= {
-                operation.number: operation.done(etag)
-                for operation, etag in zip(pending, etags, strict=True)
+                operation.number: operation.done(etag) for operation, etag in zip(pending, etags, strict=True)
             }
             return
 
@@ -93,9 +92,7 @@ class BatchWriter:
         for half in (batch[:middle], batch[middle:]):
             await self._settle(half, results)
 
-    async def _failing(
-        self, batch: Sequence[Operation], failed: BatchFailed
-    ) -> dict[int, WriteResult]:
+    async def _failing(self, batch: Sequence[Operation], failed: BatchFailed) -> dict[int, WriteResult]:
         """Return the results of what fails: the operation that did, and those that must, as stored now."""
         culprit = batch[failed.index]
         outcome = culprit.failure(failed.status)
