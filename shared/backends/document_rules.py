@@ -110,17 +110,16 @@ def lifetime_seconds(container: Container, body: JsonObject) -> int | None:
     """Return how long a document lives from this write on; None for as long as nobody deletes it.
 
     Raises:
-        InvalidRequestError: Its `ttl` counts here, and is neither -1 nor 1 to MAX_TTL_SECONDS.
+        InvalidRequestError: Its `ttl` is neither -1 nor 1 to MAX_TTL_SECONDS. Cosmos DB refuses such a one
+            also where it doesn't count.
     """
-    if container.default_ttl is NO_TTL:
+    if container.default_ttl is NO_TTL and "ttl" not in body:
         return None
     ttl = body.get("ttl", container.default_ttl)
-    if ttl == NO_EXPIRY and type(ttl) is int:
-        return None
-    if type(ttl) is not int or not 0 < ttl <= MAX_TTL_SECONDS:
+    if type(ttl) is not int or not (ttl == NO_EXPIRY or 0 < ttl <= MAX_TTL_SECONDS):
         problem = Problem("ttl", f"must be -1 or an integer from 1 to {MAX_TTL_SECONDS}")
         raise InvalidRequestError(f"Invalid document for {container.name}.", [problem])
-    return ttl
+    return None if ttl == NO_EXPIRY or container.default_ttl is NO_TTL else ttl
 
 
 def _foreign_fields(container: Container, partition: Partition, put: Put) -> list[Problem]:

@@ -106,7 +106,7 @@ def open_stream_place(
         InvalidRequestError: The token is mangled, or another stream's.
     """
     place = _open(_stream_fingerprint(container, partition), token)
-    if type(place) is not kind or (isinstance(place, int) and not 0 <= place < 2**63):
+    if type(place) is not kind or (kind is int and not 0 <= int(place) < 2**63):
         raise mangled_continuation()
     return place
 

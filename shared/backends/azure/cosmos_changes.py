@@ -28,10 +28,10 @@ async def read_changes(
     def keep(received: Mapping[str, Any], _: Any) -> None:
         headers.append(received)
 
-    start = {"start_time": "Beginning"} if place is None else {}
-    pages = proxy.query_items_change_feed(
-        partition_key=key, max_item_count=limit, response_hook=keep, **start
-    ).by_page(place)
+    feed = proxy.query_items_change_feed(
+        partition_key=key, max_item_count=limit, start_time="Beginning", response_hook=keep
+    )
+    pages = feed.by_page(place)  # a place takes precedence over the start
     rows: list[JsonObject] = []
     async for page in pages:
         rows = [row async for row in page]

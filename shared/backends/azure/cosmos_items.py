@@ -33,7 +33,8 @@ async def read_item(proxy: ContainerProxy, key: Any, document_id: str) -> Docume
     try:
         return document(await proxy.read_item(document_id, partition_key=key))
     except CosmosResourceNotFoundError as error:
-        return _gone(error)
+        _check_owner(error)
+        return None
 
 
 async def write_item(proxy: ContainerProxy, operation: Operation) -> str:
@@ -51,7 +52,7 @@ async def write_item(proxy: ContainerProxy, operation: Operation) -> str:
         try:
             answer = await proxy.replace_item(*arguments, no_response=True, **_condition(operation.write))
         except CosmosResourceNotFoundError as error:
-            _gone(error)
+            _check_owner(error)
             raise StaleWriteError("The document that was read is gone.") from error
     return str(answer.get_response_headers()["etag"])
 
@@ -61,7 +62,7 @@ async def delete_item(proxy: ContainerProxy, key: Any, removal: Delete) -> bool:
     try:
         await proxy.delete_item(removal.id, partition_key=key, **_condition(removal))
     except CosmosResourceNotFoundError as error:
-        _gone(error)
+        _check_owner(error)
         return False
     return True
 
@@ -87,7 +88,7 @@ def _condition(write: Put | Delete) -> dict[str, Any]:
     return {"etag": sendable_etag(write.if_match), "match_condition": MatchConditions.IfNotModified}
 
 
-def _gone(error: CosmosResourceNotFoundError) -> None:
-    """Return None for an item that is not there; raise for a container that isn't."""
+def _check_owner(error: CosmosResourceNotFoundError) -> None:
+    """Pass where it is the item that isn't there; raise where it is the container."""
     if error.sub_status == _OWNER_NOT_FOUND:
         raise error
