@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench clean
+.PHONY: help run up test check bench clean
 
 # The interpreters that are tried, first come first served; `make PYTHON=/path/to/python3 run` names one.
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
@@ -18,6 +18,7 @@ KINTO := .venv-kinto/.made
 
 help:
 	@echo 'make run     the demonstration; then the app serves until Ctrl-C (ARGS=--once: ends; ARGS=--help: more)'
+	@echo 'make up      the app in azure mode, two instances on doubles of its services (ARGS=--help: more)'
 	@echo 'make test    every test'
 	@echo 'make check   style, types and import contracts'
 	@echo 'make bench   how fast it is; the benchmarks are in bench/'
@@ -25,6 +26,9 @@ help:
 
 run: $(APP) $(KINTO)
 	@$(BIN)/python -m demo $(ARGS)
+
+up: $(APP)
+	@$(BIN)/python -m tests.doubles.up $(ARGS)
 
 test: $(APP) $(WORKER) $(KINTO)
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""Everything that the azure backend talks to, on 127.0.0.1: the doubles in this process, and Azurite beside them."""
+"""Everything that the azure backend talks to, on 127.0.0.1: doubles in this process, Azurite beside it."""
 
 from __future__ import annotations
 
