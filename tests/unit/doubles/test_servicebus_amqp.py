@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 import pytest
 
@@ -71,7 +72,7 @@ async def test_what_is_due_happens_in_order_of_time() -> None:
     timeline = Timeline(clock)
     happened: list[str] = []
     for seconds, name in ((20, "second"), (10, "first"), (15, "cancelled"), (30, "not yet")):
-        timer = timeline.call_at(timeline.now() + seconds * 1000, lambda name=name: happened.append(name))
+        timer = timeline.call_at(timeline.now() + seconds * 1000, partial(happened.append, name))
         if name == "cancelled":
             timer.cancel()
 
