@@ -3,9 +3,11 @@
 A backend runs on a clock that stands still until the test moves it: `pass_time` does, and returns when the
 backend goes by the new time.
 
-Where Service Bus differs from SQLite, outside what the suite asserts: each batch is stored as a whole, several
-are not; messages given back by closing a session do not count as delivered; lives are whole seconds; a
-wait of zero lasts as long as `Waits.shortest_seconds`.
+Where Service Bus differs from SQLite, outside what the suite asserts:
+- each batch is stored as a whole, several batches are not;
+- messages given back by closing a session do not count as delivered;
+- lives are whole seconds;
+- a wait of zero lasts as long as `Waits.shortest_seconds`.
 """
 
 from __future__ import annotations

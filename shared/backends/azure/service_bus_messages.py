@@ -11,6 +11,7 @@ from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
 
 from shared.ports.queue import OutgoingMessage, PropertyValue, ReceivedMessage
 
+# Service Bus says every time; only the SDK's types don't know it.
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -31,7 +32,6 @@ def to_service_bus(message: OutgoingMessage) -> ServiceBusMessage:
 
 def from_service_bus(message: ServiceBusReceivedMessage, session_end: datetime | None) -> ReceivedMessage:
     """Return a message in hand; in a session it is locked until `session_end`."""
-    enqueued_at = message.enqueued_time_utc
     return ReceivedMessage(
         body=b"".join(message.body),
         message_id=message.message_id or "",
@@ -39,7 +39,7 @@ def from_service_bus(message: ServiceBusReceivedMessage, session_end: datetime |
         properties=_properties(message.application_properties or {}),
         sequence_number=message.sequence_number or 0,
         delivery_count=(message.delivery_count or 0) + 1,  # the SDK counts those that failed
-        enqueued_at=enqueued_at or datetime.now(UTC),
+        enqueued_at=message.enqueued_time_utc or _NEVER,
         expires_at=message.expires_at_utc or _NEVER,
         locked_until=session_end or message.locked_until_utc or _NEVER,
         lock_token=str(message.lock_token),

@@ -75,7 +75,7 @@ class ServiceBusReceiver:
         end = now() + left
         while left > 0:
             check_receive(max_messages, closed=self._closed)
-            if messages := await self._receive_within(max_messages, min(left, self._slice_seconds)):
+            if messages := await self._receive_within(max_messages, min(left, self._waits.slice_seconds)):
                 return messages
             left = end - now()
         return []
@@ -120,10 +120,6 @@ class ServiceBusReceiver:
             self._closed = True
             await self._exclusively(self._let_go)
             self._on_close(self._receiver)
-
-    @property
-    def _slice_seconds(self) -> float:
-        return self._waits.slice_seconds
 
     async def _receive_within(self, max_messages: int, seconds: float) -> list[ReceivedMessage]:
         """Receive, and give back what comes to a caller who was cancelled meanwhile."""

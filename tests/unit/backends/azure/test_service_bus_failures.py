@@ -31,6 +31,9 @@ from tests.doubles.servicebus import conditions, fast_sdk
 from tests.doubles.servicebus.bench import AHEAD, Bench, service_bus_bench
 from tests.fakes.clock import FakeClock
 
+# The SDK leaves the sockets of broken connections open.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 QUEUE = SYNC_INBOUND_SCHEDULED
 
 SDK_ERRORS = [kind for _, kind in inspect.getmembers(sdk, inspect.isclass) if kind.__module__ == sdk.__name__]
