@@ -90,8 +90,9 @@ async def test_a_confirmation_that_dies_at_any_write_deletes_and_counts_once(tmp
     assert at > 5
 
 
+WHAT = ["deleted", "deleted", "deleted", "one", ""]
 NEWS = st.lists(
-    st.lists(st.tuples(st.integers(0, 29), st.sampled_from(["deleted", "one", ""])), max_size=40),
+    st.lists(st.tuples(st.integers(0, 29), st.sampled_from(WHAT)), min_size=15, max_size=40),
     min_size=1,
     max_size=4,
 )

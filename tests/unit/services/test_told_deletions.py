@@ -184,6 +184,16 @@ async def test_a_deletion_that_one_run_is_told_twice_is_counted_once(world: Sync
     assert (await confirmed(world, execution)).counts == SyncCounts(deleted=6)
 
 
+async def test_a_record_that_comes_and_goes_on_one_page_stays_held(world: SyncWorld) -> None:
+    """An earlier page of the run has told its deletion already."""
+    await told(world, many(40))
+    news = [*gone(14), record("r012", "back"), *gone(1, first=12), *many(5, first=20)]
+    execution = await told(world, news)
+    assert execution.held_deletions == {"thing": 4}
+    assert await held_ids(world) == {"r010", "r011", "r012", "r013"}
+    assert (await world.shards())["r012"]["data"] == {"name": "back"}
+
+
 async def test_more_new_deletions_than_the_share_allows_are_held_beside_the_old(world: SyncWorld) -> None:
     """Each run may do its own share; every run's holds are confirmed for themselves."""
     await told(world, many(100))
