@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.domain.errors import CredentialsRejectedError, InvalidStateError
 from shared.domain.schedule import SyncConfig
 from shared.domain.shards import shard_id
 from shared.domain.sweeps import Sweep
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode
 from shared.ports.adapter import SourceRecord
+from shared.ports.documents import Document, DocumentStore, Page, Partition, Query
+from shared.services.inbound_sync import StepLimits
+from tests.fakes.clock import ManualClock
+from tests.fakes.dying_store import DyingStore
 from tests.unit.services.sync_world import FIELDS, TENANT, SyncWorld, record, sync_world
 
 
@@ -292,3 +297,47 @@ async def test_an_earlier_record_on_the_same_page_as_its_held_deletion_is_stored
     assert execution.counts == SyncCounts(read=13, deleted=10, updated=1)
     assert (await world.shards())["r030"]["data"] == {"name": "news"}
     assert (await confirmed(world, execution)).counts == SyncCounts(deleted=2)
+
+
+class ReadLog(DyingStore):
+    """Notes what is read of shards and quarantine, but for single documents."""
+
+    def __init__(self, inner: DocumentStore) -> None:
+        super().__init__(inner)
+        self.reads: list[str] = []
+
+    async def read_many(
+        self,
+        container: str,
+        partition: Partition,
+        document_ids: Sequence[str],
+        fields: Sequence[str] | None = None,
+    ) -> Mapping[str, Document]:
+        self._note("read", container)
+        return await super().read_many(container, partition, document_ids, fields)
+
+    async def query(self, container: str, query: Query) -> Page:
+        self._note("query", container)
+        return await super().query(container, query)
+
+    def _note(self, what: str, container: str) -> None:
+        if container in {"shards", "quarantine"}:
+            self.reads.append(f"{what} {container}")
+
+
+async def test_a_run_with_few_deletions_reads_no_more_than_one_without(tmp_path: Path) -> None:
+    """One look into quarantine a step, and one for the shards of each page."""
+    clock = ManualClock()
+    inner = await SqliteDocumentStore.open(tmp_path / "documents.db", clock)
+    try:
+        store = ReadLog(inner)
+        world = SyncWorld(store, clock, StepLimits(1000, 480, 600))
+        await world.add_integration()
+        world.adapter.page_size = 20
+        await told(world, many(60))
+        assert store.reads == ["query quarantine", *["read shards"] * 3]
+        store.reads.clear()
+        await told(world, [*gone(10), *many(30, first=30)])
+        assert store.reads == ["query quarantine", *["read shards"] * 2]
+    finally:
+        await inner.close()
