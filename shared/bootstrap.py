@@ -40,8 +40,10 @@ from shared.resilience.retry import Retry, RetryPolicy
 from shared.resilience.turns import Turns
 from shared.services.access_tokens import AccessTokens
 from shared.services.bulk_replay import BulkReplay
+from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
+from shared.services.guarded_intake import GuardedIntake
 from shared.services.health import Health
 from shared.services.held_deletions import HeldDeletions
 from shared.services.idempotency import IdempotencyKeys
@@ -59,6 +61,7 @@ from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
 from shared.services.token_grants import TokenGrants
+from shared.services.told_deletions import DeletionGuard
 from shared.telemetry.logs import configure_logging, get_logger
 
 _READ_AHEAD_RUNS = 16
@@ -244,13 +247,15 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
     stack.push_async_callback(ahead.close)
     checkpoints = RunCheckpoints(of.checkpoints)
     retaking = Retaking(of.quarantine, of.shards, intake)
+    sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
         records=records,
         checkpoints=checkpoints,
-        intake=intake,
-        sweeper=Sweeper(of.shards, of.seen_marks, checkpoints, clock),
+        intake=GuardedIntake(intake, DeletionGuard(of.shards, of.quarantine, clock), of.quarantine),
+        sweeper=sweeper,
+        confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints, clock),
         adapters=adapters,
         vault=_access_tokens(vault, adapters, integrations, leases, clock, stack),
         leases=leases,
@@ -270,7 +275,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         quarantine=Quarantine(of.quarantine, integrations, retaking, leases, _new_id),
         bulk_replay=BulkReplay(of.quarantine, integrations, retaking, leases, clock, _new_id),
         run_records=records,
-        held_deletions=HeldDeletions(of.executions, integrations, checkpoints, requests),
+        held_deletions=HeldDeletions(of.executions, integrations, checkpoints, of.quarantine, requests),
         sync_requests=requests,
         sync_scheduler=SyncScheduler(integrations, of.executions, requests, leases, clock),
         inbound_sync=inbound,

@@ -86,7 +86,7 @@ ROUTES = (
         "ConfirmDeletions",
         "POST",
         "executions/{id}/confirm-deletions",
-        "Delete what a sync run found gone and held; it is done by a run of its own",
+        "Delete what a sync run found or was told gone and held; it is done by a run of its own",
         confirm_deletions,
         TENANT,
         SyncStarted,

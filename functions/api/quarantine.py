@@ -1,4 +1,4 @@
-"""Quarantine: records that were rejected, and what to do about them."""
+"""Quarantine: records that were rejected, deletions that are held, and what to do about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from shared.services.quarantine import Replayed
 class RejectedRecord(WireModel):
     """A rejected record as the API shows it, without its data: that may be 2 MB, and about people.
 
-    `replayable` is false where the record was too large to be kept.
+    `replayable` is false where the record was too large to be kept. A deletion that waits to be confirmed has
+    the reason `deletion_held`; to replay it does it.
     """
 
     id: str
@@ -92,7 +93,7 @@ ROUTES = (
         "ListQuarantine",
         "GET",
         "integrations/{id}/quarantine",
-        "An integration's rejected records",
+        "An integration's rejected records and held deletions",
         list_quarantine,
         SUPER_OR_TENANT,
         Listing[RejectedRecord],
@@ -102,7 +103,7 @@ ROUTES = (
         "DiscardQuarantined",
         "POST",
         "quarantine/{id}/discard",
-        "Forget a rejected record",
+        "Forget a rejected record or a held deletion",
         discard,
         TENANT,
         status=HTTPStatus.NO_CONTENT,
@@ -112,7 +113,7 @@ ROUTES = (
         "ReplayQuarantined",
         "POST",
         "quarantine/{id}/replay",
-        "Take a rejected record again, with the present mapping",
+        "Take a rejected record again, with the present mapping, or do a held deletion",
         replay,
         TENANT,
         Replayed,
@@ -123,7 +124,7 @@ ROUTES = (
         "ReplayQuarantine",
         "POST",
         "integrations/{id}/quarantine/replay",
-        "Take all of an integration's rejected records again; call again until `continuation` is null",
+        "Take all of an integration's rejected records again, no deletions; call until no `continuation`",
         replay_all,
         TENANT,
         BulkReplayed,

@@ -49,7 +49,9 @@ _DECLARED = (
         30 * DAY_SECONDS,
         (("integrationId", "createdAt"), ("status", "expectedBy")),
     ),
-    Container("quarantine", ("tenantId",), 30 * DAY_SECONDS, (("integrationId", "createdAt"),)),
+    Container(
+        "quarantine", ("tenantId",), 30 * DAY_SECONDS, (("integrationId", "createdAt"), ("heldBy", "id"))
+    ),
     Container("sync-conflicts", ("tenantId",), OWN_TTL, (("integrationId", "status", "createdAt"),)),
     Container("audit-log", ("tenantId", "month"), indexes=(("createdAt",),)),
     Container("audit-identities", ("tenantId",)),

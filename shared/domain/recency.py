@@ -25,6 +25,11 @@ def is_as_recent(ours: Version, theirs: Version) -> bool:
     return ours >= theirs
 
 
+def is_later(ours: Version, theirs: Version) -> bool:
+    """Tell whether our version is later than theirs; False where they can't be compared."""
+    return is_as_recent(ours, theirs) and not is_as_recent(theirs, ours)
+
+
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 

@@ -32,8 +32,8 @@ def _time_zone(name: str) -> str:
 class SyncConfig(WireModel):
     """When an integration syncs by itself, and how much it may delete unasked.
 
-    It syncs at an interval, or by a cron expression; else only on request. A sweep that would delete more
-    than `deletion_hold_percent` of an entity's shards at once waits for a tenant admin.
+    It syncs at an interval, or by a cron expression; else only on request. What a run would delete of an
+    entity beyond `deletion_hold_percent` of its shards waits for a tenant admin.
     """
 
     interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None

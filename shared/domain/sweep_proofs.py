@@ -18,7 +18,7 @@ def proofs(
         ConfigurationError: The deletions that the run is to confirm are no longer held.
     """
     if execution.confirms:
-        if checkpoint.held is None or checkpoint.held.execution_id != execution.confirms:
+        if checkpoint.held is None or not checkpoint.holds(execution.confirms):
             raise ConfigurationError(f"Deletions of {checkpoint.entity} are no longer held; sync in full.")
         return checkpoint.held.inventories
     own = _inventory(execution, progress)

@@ -1,4 +1,4 @@
-"""Sweeps: finding out which shards have no record at the source any more, and how far that is."""
+"""What is gone at the source: found out by a sweep or told by the provider, and how much is too much."""
 
 from __future__ import annotations
 
@@ -39,6 +39,22 @@ class HeldSweep(WireModel):
     inventories: Annotated[tuple[Inventory, ...], Field(min_length=1)]
 
 
+class ToldDeletions(WireModel):
+    """What a run knows of its entity's shards once its provider has told more than NEVER_HELD deletions.
+
+    Attributes:
+        live: Shards that were live before the run deleted any, counted only as far as was needed.
+        after: Id of the last shard that was looked at.
+        all_counted: There is none behind it.
+        held: Deletions that were put aside.
+    """
+
+    live: int = 0
+    after: str | None = None
+    all_counted: bool = False
+    held: int = 0
+
+
 class SweepProgress(WireModel):
     """How far a run's sweep of one entity is: first its shards are counted, then the gone ones removed.
 
@@ -58,6 +74,11 @@ class SweepProgress(WireModel):
     removing: bool = False
     held: bool = False
 
-    def exceeds(self, percent: int) -> bool:
-        """True if more than this share of the live shards is gone, and more than a handful."""
-        return self.gone > NEVER_HELD and self.gone * 100 > percent * self.live
+    def exceeds(self, percent: int, told: int = 0) -> bool:
+        """True if more than may be deleted at once is gone, with those that the provider has told before."""
+        return self.gone + told > deletable(self.live + told, percent)
+
+
+def deletable(live: int, percent: int) -> int:
+    """Return how many of so many live shards may be deleted at once: a share, but at least a handful."""
+    return max(NEVER_HELD, live * percent // 100)

@@ -12,7 +12,7 @@ from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 from shared.domain.quality import DataQualityMetrics, QualityTally
 from shared.domain.recurrence import Recurrence
 from shared.domain.shards import content_hash
-from shared.domain.sweeps import HeldSweep, Inventory, SweepProgress
+from shared.domain.sweeps import HeldSweep, Inventory, SweepProgress, ToldDeletions
 
 Watermark = str | int
 
@@ -99,6 +99,7 @@ class RunProgress(WireModel):
             crash is counted once.
         position: Where the next page begins, as the adapter wrote it.
         watermark: Where the next incremental run may begin once this run is done.
+        told: How many deletions may be done as told; None while there are but few.
         sweep: Every page is stored, and what is gone at the source is being removed; None before that.
         done: Nothing is left to do for the entity.
         steps: Where the steps of the run began, to notice one that does not move on.
@@ -110,6 +111,7 @@ class RunProgress(WireModel):
     watermark: Watermark | None = None
     counts: SyncCounts = SyncCounts()
     quality: QualityTally = QualityTally()
+    told: ToldDeletions | None = None
     sweep: SweepProgress | None = None
     done: bool = False
     steps: Recurrence = Recurrence()
@@ -128,6 +130,12 @@ class RunProgress(WireModel):
                 " end: the provider repeats its positions. Correct `pagination` in its document."
             )
         return self.model_copy(update={"steps": steps})
+
+    @property
+    def held(self) -> int:
+        """How many deletions wait for a tenant admin's word."""
+        found = self.sweep.gone if self.sweep and self.sweep.held else 0
+        return found + (self.told.held if self.told else 0)
 
     @property
     def saves(self) -> int:
@@ -159,6 +167,10 @@ class Checkpoint(StoredModel):
             return self
         return self.changed(source=source, watermark=None, run=None, inventory=None, held=None)
 
+    def holds(self, execution_id: str) -> bool:
+        """True while what a run's sweep has held waits to be confirmed."""
+        return self.held is not None and self.held.execution_id == execution_id
+
     def progress_of(self, execution_id: str) -> RunProgress:
         """Return the progress of a run: what is saved of it, or a fresh start."""
         if self.run and self.run.execution_id == execution_id:
@@ -188,8 +200,8 @@ class ExecutionError(WireModel):
 class SyncExecution(StoredModel):
     """The record of one run. A run that nobody has written to by `expected_by` has lost its message.
 
-    `held_deletions` counts, by entity, what the run found gone and did not delete; `confirms` is set where a
-    run only deletes what that other run has held.
+    `held_deletions` counts, by entity, what the run found or was told gone and did not delete; `confirms` is
+    set where a run only deletes what that other run has held.
     """
 
     tenant_id: Id

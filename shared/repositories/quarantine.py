@@ -1,23 +1,26 @@
-"""Quarantine: records that could not be taken, kept with the reason."""
+"""Quarantine: records that were not taken, kept with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain.errors import NotFoundError, Reason
 from shared.domain.model import Id, StoredModel
-from shared.ports.documents import Delete, DocumentStore, JsonObject, Op, Put, Query, Where
+from shared.domain.shards import entity_id_range
+from shared.ports.documents import Delete, Document, DocumentStore, JsonObject, Op, Put, Query, Where
 from shared.repositories.model_repository import ModelPage, ModelRepository
 
 _CONTAINER = "quarantine"
 _MAX_ID = 1000
+_OUTLINE = ("modifiedAt", "heldBy", "page")
 
 
 class QuarantineEntry(StoredModel):
-    """A rejected record, under the id that its shard would have.
+    """A rejected record or a held deletion, under the id that its shard has or would have.
 
-    `record` is None where no document can hold it; `external_id` may then be shortened.
+    `record` is None where no document can hold it; `external_id` may then be shortened. `held_by` is the run
+    that holds a deletion, for as long as it takes, and `page` the number of the page that told it.
     """
 
     id: str
@@ -29,6 +32,8 @@ class QuarantineEntry(StoredModel):
     modified_at: str | int | None = None
     reasons: tuple[Reason, ...]
     record: dict[str, Any] | None = None
+    held_by: Id | None = None
+    page: int | None = None
 
 
 class QuarantineRepository:
@@ -67,14 +72,43 @@ class QuarantineRepository:
         query = Query((tenant_id,), where, "createdAt", limit=limit, continuation=continuation)
         return await self._models.page(query)
 
+    async def has_any(self, tenant_id: str, integration_id: str, entity: str) -> bool:
+        """Tell whether an entity has entries."""
+        first, end = entity_id_range(integration_id, entity)
+        where = (Where("id", Op.GE, first), Where("id", Op.LT, end))
+        return bool((await self._store.query(_CONTAINER, Query((tenant_id,), where, limit=1))).items)
+
+    async def held_by(
+        self,
+        tenant_id: str,
+        execution_id: str,
+        integration_id: str,
+        entity: str,
+        after: str | None,
+        limit: int,
+    ) -> tuple[QuarantineEntry, ...]:
+        """Return deletions of an entity that a run holds, in order of their ids, from behind `after` on."""
+        first, end = entity_id_range(integration_id, entity)
+        begin = Where("id", Op.GT, after) if after else Where("id", Op.GE, first)
+        where = (Where("heldBy", Op.EQ, execution_id), begin, Where("id", Op.LT, end))
+        return (await self._models.page(Query((tenant_id,), where, limit=limit))).items
+
+    async def outlines(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, Document]:
+        """Return `modifiedAt`, `heldBy` and `page` of those of the entries that exist, by id."""
+        return await self._store.read_many(_CONTAINER, (tenant_id,), ids, _OUTLINE)
+
     async def delete(self, entry: QuarantineEntry) -> None:
         """Remove the version of an entry that was read. Raises StaleWriteError if it was rewritten since."""
         await self._models.delete((entry.tenant_id,), entry)
 
     async def delete_many(self, tenant_id: str, entries: Sequence[QuarantineEntry]) -> None:
         """Remove the versions of entries that were read; those that were rewritten since stay."""
-        deletes = [Delete(entry.id, entry.etag) for entry in entries]
-        if deletes:
+        await self.delete_versions(tenant_id, {entry.id: entry.etag for entry in entries})
+
+    async def delete_versions(self, tenant_id: str, etags: Mapping[str, str | None]) -> None:
+        """Remove these versions of entries, by id; those that were rewritten since stay."""
+        if etags:
+            deletes = [Delete(entry_id, etag) for entry_id, etag in etags.items()]
             await self._store.write_many(_CONTAINER, (tenant_id,), deletes)
 
     async def put_many(self, tenant_id: str, entries: Sequence[JsonObject]) -> None:

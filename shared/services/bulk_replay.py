@@ -31,7 +31,8 @@ class BulkReplayed(WireModel):
         stored: They became shards, and their entries are gone.
         superseded: Their shards hold this version of the record or a later one; their entries are gone.
         rejected: Rejected again; their entries stay, with the present reasons.
-        not_replayable: Too large to be kept, or of an entity that is no longer mapped; their entries stay.
+        not_replayable: Too large to be kept, of an entity that is no longer mapped, or deletions that wait to
+            be confirmed; their entries stay.
         continuation: For the next call, which goes on with the rest; null when every entry was tried.
     """
 
@@ -132,13 +133,18 @@ class BulkReplay:
     async def _batch(
         self, integration: Integration, entries: Iterable[QuarantineEntry], replay_id: str, lease: Lease
     ) -> Taken:
-        kept = sorted((entry for entry in entries if entry.record is not None), key=attrgetter("entity"))
+        kept = sorted(filter(_is_replayable, entries), key=attrgetter("entity"))
         taken = Taken()
         for entity, group in groupby(kept, key=attrgetter("entity")):
             mapping = integration.mapping_of(entity)
             if mapping is not None:
                 taken += await self._retaking.take(list(group), integration, mapping, replay_id, lease)
         return taken
+
+
+def _is_replayable(entry: QuarantineEntry) -> bool:
+    """Mending a mapping is no word about deletions."""
+    return entry.record is not None and entry.held_by is None
 
 
 def _written(place: _Place, following: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Held deletions: a sweep that found too much gone waits for a tenant admin's word."""
+"""Held deletions: where too much is gone at once, a tenant admin's word is waited for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from shared.domain.integration import Integration
 from shared.domain.sync import SyncExecution
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.quarantine import QuarantineRepository
 from shared.services.run_checkpoints import RunCheckpoints
 from shared.services.sync_requests import SyncRequests
 
@@ -19,11 +20,13 @@ class HeldDeletions:
         executions: ExecutionRepository,
         integrations: IntegrationRepository,
         checkpoints: RunCheckpoints,
+        entries: QuarantineRepository,
         requests: SyncRequests,
     ) -> None:
         self._executions = executions
         self._integrations = integrations
         self._checkpoints = checkpoints
+        self._entries = entries
         self._requests = requests
 
     async def confirm(
@@ -55,5 +58,7 @@ class HeldDeletions:
     async def _holds(self, integration: Integration, entity: str, execution_id: str) -> bool:
         if integration.mapping_of(entity) is None:
             return False
-        held = (await self._checkpoints.load(integration, entity)).held
-        return held is not None and held.execution_id == execution_id
+        if (await self._checkpoints.load(integration, entity)).holds(execution_id):
+            return True
+        tenant_id, integration_id = integration.tenant_id, integration.id
+        return bool(await self._entries.held_by(tenant_id, execution_id, integration_id, entity, None, 1))

@@ -37,8 +37,9 @@ from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
+from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.credentials import CredentialSource
-from shared.services.page_intake import PageIntake, StoredPage
+from shared.services.guarded_intake import GuardedIntake, SettledPage
 from shared.services.page_reader import read_pages
 from shared.services.read_ahead import ReadAhead
 from shared.services.run_checkpoints import RunCheckpoints, mapping_of
@@ -76,6 +77,7 @@ class InboundSync:
         checkpoints: Keep how far each is.
         intake: Stores pages.
         sweeper: Removes what a complete reading has not seen.
+        confirmed: Removes what was held until somebody confirmed it.
         adapters: Opens lines to providers.
         vault: Has the credentials for them.
         leases: Keeps two steps of one integration apart.
@@ -93,8 +95,9 @@ class InboundSync:
         providers: ProviderRepository,
         records: RunRecords,
         checkpoints: RunCheckpoints,
-        intake: PageIntake,
+        intake: GuardedIntake,
         sweeper: Sweeper,
+        confirmed: ConfirmedDeletions,
         adapters: AdapterSource,
         vault: CredentialSource,
         leases: Leases,
@@ -110,6 +113,7 @@ class InboundSync:
         self._checkpoints = checkpoints
         self._intake = intake
         self._sweeper = sweeper
+        self._confirmed = confirmed
         self._adapters = adapters
         self._vault = vault
         self._leases = leases
@@ -242,7 +246,9 @@ class InboundSync:
             return progress
         checkpoint = checkpoints[at_work]
         sweep = self._adapters.sweep(provider, checkpoint.entity)
-        if step.execution.confirms or progress[at_work].sweep:
+        if step.execution.confirms:
+            progress[at_work] = await self._confirmed.go_on(step, checkpoint, step.execution.confirms, sweep)
+        elif progress[at_work].sweep:
             progress[at_work] = await self._sweeper.go_on(step, checkpoint, sweep)
         else:
             progress[at_work] = await self._read(step, provider, checkpoint, sweep)
@@ -270,11 +276,12 @@ class InboundSync:
         )
         reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
         swept = sweep is not Sweep.NEVER and request.watermark is None
+        intake = self._intake.begin()
         try:
             async with aclosing(reading) as pages:
                 async for page in pages:
                     context = step.page(mapping, progress.pages)
-                    stored = await self._intake.store(context, page.records, compiled)
+                    stored = await intake.store(context, page.records, compiled, progress)
                     if swept:
                         await self._sweeper.mark(context, page.records)
                     progress = _advanced(progress, page, stored, swept=swept and page.complete)
@@ -301,7 +308,7 @@ def _from_the_beginning(
     return progress.model_copy(update={"pages": progress.pages + 1, "position": None, "watermark": None})
 
 
-def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage, *, swept: bool) -> RunProgress:
+def _advanced(progress: RunProgress, page: SourcePage, stored: SettledPage, *, swept: bool) -> RunProgress:
     last = page.next_position is None
     return RunProgress(
         execution_id=progress.execution_id,
@@ -310,6 +317,7 @@ def _advanced(progress: RunProgress, page: SourcePage, stored: StoredPage, *, sw
         watermark=page.watermark if page.watermark is not None else progress.watermark,
         counts=progress.counts + stored.counts,
         quality=progress.quality + stored.quality,
+        told=stored.told,
         sweep=SweepProgress() if last and swept else None,
         done=last and not swept,
         steps=progress.steps,

@@ -67,10 +67,11 @@ class PageContext:
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """What became of a page's records, and how good they were."""
+    """What became of a page's records, and how good they were. `rejected`: ids of what was put aside."""
 
     counts: SyncCounts
     quality: QualityTally
+    rejected: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,11 @@ class PageIntake:
             rejected=[rejection.error.reasons for rejection in rejections],
             required_fields=len(mapping.required_fields),
         )
-        return StoredPage(SyncCounts(read=len(records), rejected=len(rejections), **counts), quality)
+        return StoredPage(
+            SyncCounts(read=len(records), rejected=len(rejections), **counts),
+            quality,
+            frozenset(rejection.id for rejection in rejections),
+        )
 
     async def _compared(
         self, page: PageContext, records: Sequence[SourceRecord], mapping: CompiledMapping

@@ -1,4 +1,4 @@
-"""Quarantine: what people do about rejected records, once a mapping or a rule is mended."""
+"""Quarantine: what people do about rejected records, once a mapping is mended, and about held deletions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Replayed(WireModel):
     """What became of a record that was taken again.
 
     `superseded`: its shard holds this version of the record or a later one already, so nothing was written.
+    A held deletion that was done is `stored`.
     """
 
     outcome: Literal["stored", "superseded"]

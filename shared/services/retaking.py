@@ -78,7 +78,10 @@ class Retaking:
         """
         current = await self._not_superseded(entries, mapping)
         records = [
-            SourceRecord(entry.external_id, entry.record or {}, entry.modified_at) for entry in current
+            SourceRecord(
+                entry.external_id, entry.record or {}, entry.modified_at, deleted=entry.held_by is not None
+            )
+            for entry in current
         ]
         page = PageContext(integration.tenant_id, integration, replay_id, mapping, 0, lease)
         stored = await self._intake.store(page, records, CompiledMapping(mapping))
@@ -95,7 +98,12 @@ class Retaking:
         ids = [entry.id for entry in entries]
         shards = await self._shards.read_many(entries[0].tenant_id, mapping.shard_type_id, ids)
         stored = {key: shard.body["source"]["modifiedAt"] for key, shard in shards.items()}
-        return [entry for entry in entries if not is_as_recent(stored.get(entry.id), entry.modified_at)]
+        return [
+            entry
+            for entry in entries
+            # What came after a held deletion has removed its entry; some deletions don't change the version.
+            if entry.held_by is not None or not is_as_recent(stored.get(entry.id), entry.modified_at)
+        ]
 
 
 @asynccontextmanager

@@ -226,9 +226,7 @@ def _results(execution: SyncExecution, progress: Sequence[RunProgress]) -> dict[
     counts = sum((entity.counts for entity in progress), SyncCounts())
     quality = sum((entity.quality for entity in progress), QualityTally())
     held = {
-        name: entity.sweep.gone
-        for name, entity in zip(execution.entities, progress, strict=False)
-        if entity.sweep and entity.sweep.held
+        name: entity.held for name, entity in zip(execution.entities, progress, strict=False) if entity.held
     }
     return {
         "counts": counts,

@@ -148,7 +148,8 @@ class Sweeper:
         walk = await self._walked(search, before)
         sweep = walk.sweep.model_copy(update={"saves": before.saves + 1})
         if walk.at_end and not sweep.removing:
-            sweep = _judged(sweep, search.step.integration.sync_config.deletion_hold_percent)
+            percent = search.step.integration.sync_config.deletion_hold_percent
+            sweep = _judged(sweep, percent, told=progress.counts.deleted)
         done = walk.at_end and (before.removing or not sweep.removing)
         counts = progress.counts + SyncCounts(deleted=walk.deleted)
         return progress.model_copy(update={"sweep": sweep, "counts": counts, "done": done})
@@ -220,7 +221,7 @@ def _left_out(progress: RunProgress) -> RunProgress:
     )
 
 
-def _judged(sweep: SweepProgress, hold_percent: int) -> SweepProgress:
+def _judged(sweep: SweepProgress, hold_percent: int, told: int) -> SweepProgress:
     """Return what follows from the count: nothing to do, deletions from the first shard on, or held ones."""
-    held = sweep.exceeds(hold_percent)
+    held = sweep.exceeds(hold_percent, told)
     return sweep.model_copy(update={"after": None, "held": held, "removing": sweep.gone > 0 and not held})

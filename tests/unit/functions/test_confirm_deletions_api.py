@@ -69,6 +69,24 @@ async def test_held_deletions_are_shown_and_done_once_confirmed(
     assert (again.status, again.body["code"]) == (409, "invalid_state")
 
 
+async def test_deletions_that_the_provider_tells_are_held_and_confirmed_alike(
+    app: LiveApp, server: ProviderServer, path: str
+) -> None:
+    """What is beyond the share waits in quarantine, and is done by the same request."""
+    server.things = [thing(number, gone=number <= 18) for number in range(1, 31)]
+    held = await synced(app, path, FULL)
+    assert (held["status"], held["heldDeletions"]) == ("partial", {"thing": 8})
+    assert (held["counts"]["deleted"], held["error"]["code"]) == (10, "deletions_held")
+    waiting = (await app.admin.call("GET", f"{path}/quarantine")).body["items"]
+    assert [entry["reasons"][0]["code"] for entry in waiting] == ["deletion_held"] * 8
+    assert await shards(app, path) == 20
+    confirmed = await app.admin.call("POST", f"executions/{held['id']}/confirm-deletions")
+    run = await ended(app, confirmed.body["executionId"])
+    assert (run["status"], run["counts"]["deleted"]) == ("succeeded", 8)
+    assert await shards(app, path) == 12
+    assert (await app.admin.call("GET", f"{path}/quarantine")).body["items"] == []
+
+
 async def test_a_confirmation_that_comes_twice_is_one(
     app: LiveApp, server: ProviderServer, path: str
 ) -> None:

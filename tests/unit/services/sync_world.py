@@ -27,7 +27,9 @@ from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
 from shared.resilience.turns import Turns
 from shared.services.bulk_replay import BulkReplay
+from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.credentials import CredentialVault
+from shared.services.guarded_intake import GuardedIntake
 from shared.services.held_deletions import HeldDeletions
 from shared.services.inbound_sync import InboundSync, StepLimits
 from shared.services.page_intake import PageIntake
@@ -40,6 +42,7 @@ from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
+from shared.services.told_deletions import DeletionGuard
 from tests.fakes.adapter import FakeAdapter, FakeAdapterSource
 from tests.fakes.clock import START, FakeClock, ManualClock
 from tests.fakes.dying_store import DyingStore
@@ -94,7 +97,7 @@ class SyncWorld:
         intake = PageIntake(shards, entries, clock)
         run_checkpoints = RunCheckpoints(checkpoints)
         self.held_deletions = HeldDeletions(
-            self.executions, self.integrations, run_checkpoints, self.requests
+            self.executions, self.integrations, run_checkpoints, entries, self.requests
         )
         retaking = Retaking(entries, shards, intake)
         self.quarantine = Quarantine(
@@ -103,13 +106,15 @@ class SyncWorld:
         self.bulk_replay = BulkReplay(
             entries, self.integrations, retaking, self.leases, clock, lambda: f"replay{next(ids)}"
         )
+        sweeper = Sweeper(shards, SeenMarks(store, clock), run_checkpoints, clock, batches_per_save=1)
         self.sync = InboundSync(
             integrations=self.integrations,
             providers=self.providers,
             records=self.records,
             checkpoints=run_checkpoints,
-            intake=intake,
-            sweeper=Sweeper(shards, SeenMarks(store, clock), run_checkpoints, clock, batches_per_save=1),
+            intake=GuardedIntake(intake, DeletionGuard(shards, entries, clock), entries),
+            sweeper=sweeper,
+            confirmed=ConfirmedDeletions(entries, intake, sweeper, run_checkpoints, clock),
             adapters=adapters,
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,

@@ -11,8 +11,9 @@ import pytest
 from shared.domain.errors import InvalidStateError, LeaseHeldError, NotFoundError, StaleWriteError
 from shared.domain.integration import EntityMapping, FieldMapping, IntegrationStatus
 from shared.domain.shards import shard_id
-from shared.domain.sync import SyncMode
+from shared.domain.sync import SyncCounts, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
+from shared.repositories.quarantine import QuarantineRepository
 from tests.unit.services.sync_world import TENANT, SyncWorld, sync_world
 
 ENTRY = shard_id("int1", "thing", "a")
@@ -88,8 +89,9 @@ async def test_a_record_that_was_stored_later_is_not_overwritten(
     *,
     deleted: bool,
 ) -> None:
-    """Times of one kind are compared; a deletion counts as a later state too."""
+    """Times of one kind are compared; a deletion counts as a later state too. Syncs leave no such entries."""
     await reject(world, rejected_at)
+    left_behind = await world.quarantined()
     good = SourceRecord("a", {"name": "Ann", "size": "9"}, stored_at)
     world.adapter.records = [good]
     await world.run(SyncMode.FULL)
@@ -97,10 +99,61 @@ async def test_a_record_that_was_stored_later_is_not_overwritten(
         world.adapter.records = [SourceRecord("a", {}, stored_at, deleted=True)]
         await world.run(SyncMode.FULL)
     before = await world.etags()
+    await QuarantineRepository(world.store).put_many(TENANT, left_behind)
     await change_integration(world, entity_mappings=(LENIENT,))
     assert (await world.quarantine.replay(TENANT, ENTRY)).outcome == outcome
     assert (await world.etags() == before) == (outcome == "superseded")
     assert await world.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    ("rejected_at", "arrived_at", "stays"),
+    [(5, 6, False), (5, 5, False), (5, 4, True), (5, None, False), (None, 6, False), (None, None, False)],
+)
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_record_that_arrives_good_leaves_quarantine(
+    world: SyncWorld, rejected_at: int | None, arrived_at: int | None, *, stays: bool, deleted: bool
+) -> None:
+    """Mended or deleted at the source, unless what arrives is an earlier version than what was rejected."""
+    await reject(world, rejected_at)
+    world.adapter.records = [SourceRecord("a", {"name": "Ann"}, arrived_at, deleted=deleted)]
+    await world.run(SyncMode.FULL)
+    assert len(await world.quarantined()) == stays
+
+
+async def test_a_record_that_is_mended_within_a_run_leaves_quarantine(world: SyncWorld) -> None:
+    """Pages that shift may have it twice; of other records of the entity nothing is removed."""
+    await world.quarantine.discard(TENANT, ENTRY, None)
+    rejected = [SourceRecord(key, {"name": None}) for key in "bcd"]
+    world.adapter.records = [*rejected, SourceRecord("c", {"name": "Cy"}), SourceRecord("e", {"name": None})]
+    execution = await world.run(SyncMode.FULL)
+    assert execution.counts == SyncCounts(read=5, created=1, rejected=4)
+    assert {entry["externalId"] for entry in await world.quarantined()} == {"b", "d", "e"}
+
+
+async def test_an_unchanged_record_takes_its_rejected_version_back(world: SyncWorld) -> None:
+    """The source has gone back to what the shard holds."""
+    world.adapter.records = [SourceRecord("a", {"name": "Ann"})]
+    await world.run(SyncMode.FULL)
+    await reject(world, modified_at=None)
+    assert len(await world.quarantined()) == 1
+    world.adapter.records = [SourceRecord("a", {"name": "Ann"})]
+    assert (await world.run(SyncMode.FULL)).counts == SyncCounts(read=1, unchanged=1)
+    assert await world.quarantined() == []
+
+
+async def test_a_record_that_arrives_of_one_entity_leaves_those_of_another(world: SyncWorld) -> None:
+    """The same id may be a record of each."""
+    integration = await world.integrations.get(TENANT, "int1")
+    other = integration.entity_mappings[0].model_copy(update={"entity": "other"})
+    await change_integration(world, entity_mappings=(*integration.entity_mappings, other))
+    await reject(world, 6)
+    assert len(await world.quarantined()) == 2
+    world.adapter.records = [SourceRecord("a", {"name": "Ann"}, 7)]
+    integration = await world.integrations.get(TENANT, "int1")
+    await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1", "other")
+    await world.work()
+    assert [entry["entity"] for entry in await world.quarantined()] == ["thing"]
 
 
 async def test_a_record_too_large_to_be_kept_can_not_be_replayed(world: SyncWorld) -> None:
