@@ -150,6 +150,19 @@ async def test_pages_go_on_where_the_last_one_ended(filled: ContainerProxy, orde
     assert paged == whole
 
 
+async def test_equal_values_go_on_over_pages(container: ContainerProxy) -> None:
+    """Items with the same value of the order come in the order of their creation, each on one page."""
+    for name in "cab":
+        await container.create_item(item(name, n=1))
+    found: list[str] = []
+    pages = container.query_items("SELECT * FROM c ORDER BY c.n", partition_key=TEAM, max_item_count=1)
+
+    async for page in pages.by_page():
+        found += await ids(page)
+
+    assert found == list("cab")
+
+
 async def test_a_token_belongs_to_its_query(filled: ContainerProxy) -> None:
     """A continuation token of another query, or one that is none, answers 400."""
     pages = filled.query_items("SELECT * FROM c", partition_key=TEAM, max_item_count=2).by_page()
