@@ -47,6 +47,9 @@ class CosmosOptions:
     discover_endpoints: bool = True
 
 
+DEFAULT_OPTIONS = CosmosOptions()
+
+
 class CosmosConnection:
     """One client of the SDK and the containers of one database. Make it with `open`, end it with `close`."""
 
@@ -64,7 +67,7 @@ class CosmosConnection:
 
     @classmethod
     async def open(
-        cls, endpoint: str, credential: Credential, database: str, options: CosmosOptions = CosmosOptions()
+        cls, endpoint: str, credential: Credential, database: str, options: CosmosOptions = DEFAULT_OPTIONS
     ) -> Self:
         """Connect to the account. Whether the database exists is seen at its first use.
 

@@ -11,7 +11,7 @@ from azure.cosmos.aio import ContainerProxy
 
 from shared.backends.azure.cosmos_batches import Operation, prepare
 from shared.backends.azure.cosmos_changes import read_changes
-from shared.backends.azure.cosmos_client import CosmosConnection, CosmosOptions, Credential
+from shared.backends.azure.cosmos_client import DEFAULT_OPTIONS, CosmosConnection, CosmosOptions, Credential
 from shared.backends.azure.cosmos_items import delete_item, document, read_item, send_batch, write_item
 from shared.backends.azure.cosmos_query import Parameters, Search, by_ids, value_at
 from shared.backends.azure.cosmos_ranges import key_of, scopes
@@ -47,7 +47,7 @@ from shared.ports.documents import (
 )
 
 IDS_PER_QUERY = 1_000
-"""So many ids go into one look-up; a page of the service's answer holds at most as many documents, or 4 MB."""
+"""So many ids go into one look-up; one answer of the service holds at most as many documents, or 4 MB."""
 
 
 class CosmosDocumentStore:
@@ -74,7 +74,7 @@ class CosmosDocumentStore:
         clock: Clock,
         *,
         containers: Mapping[str, Container] = CONTAINERS,
-        options: CosmosOptions = CosmosOptions(),
+        options: CosmosOptions = DEFAULT_OPTIONS,
     ) -> Self:
         """Connect to an account whose database and containers are there (`cosmos_provision` makes them).
 
