@@ -91,10 +91,11 @@ class CosmosDocumentStore:
 
     async def get(self, container: str, partition: Partition, document_id: str) -> Document | None:
         """Return one document by its full partition and id, or None, by a point read."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         if not is_identifier(document_id):
             return None
+        proxy = await self._connection.container(container)
         return await self._connection.call(partial(read_item, proxy, key_of(partition), document_id))
 
     async def read_many(
@@ -105,9 +106,10 @@ class CosmosDocumentStore:
         fields: Sequence[str] | None = None,
     ) -> Mapping[str, Document]:
         """Return those of the documents that exist, by id: a request for each thousand of them."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         ids = [document_id for document_id in dict.fromkeys(document_ids) if is_identifier(document_id)]
+        proxy = await self._connection.container(container)
         chunks = [ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY)]
         scope = {"partition_key": key_of(partition)}
         found = await asyncio.gather(
@@ -129,9 +131,10 @@ class CosmosDocumentStore:
         Documents that one batch wrote come together, even if they exceed the limit; and where a prefix is
         spread over several physical partitions, the order holds within each of them.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_changes(declared, partition, limit)
         place = None if since is None else open_stream_place(declared, partition, since, str)
+        proxy = await self._connection.container(container)
         rows, following = await self._connection.call(
             partial(read_changes, proxy, key_of(partition), place, limit)
         )
@@ -141,21 +144,23 @@ class CosmosDocumentStore:
         self, container: str, body: JsonObject, *, if_match: str | None = None, if_absent: bool = False
     ) -> str:
         """Write one document and return its new ETag. The errors are the port's."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         partition = partition_of(declared, body)
         (prepared,) = prepare(declared, partition, [Put(body, if_match=if_match, if_absent=if_absent)])
         if isinstance(prepared, WriteResult):
             raise DocumentTooLargeError(f"A document holds at most {MAX_DOCUMENT_BYTES} bytes of JSON.")
+        proxy = await self._connection.container(container)
         return await self._connection.call(partial(write_item, proxy, prepared))
 
     async def delete(
         self, container: str, partition: Partition, document_id: str, *, if_match: str | None = None
     ) -> bool:
         """Remove one document; False if it was not there. StaleWriteError: it is another version."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         if not is_identifier(document_id):
             return False
+        proxy = await self._connection.container(container)
         removal = Delete(document_id, if_match=if_match)
         return await self._connection.call(partial(delete_item, proxy, key_of(partition), removal))
 
@@ -166,9 +171,10 @@ class CosmosDocumentStore:
 
         Batches of 100 are atomic each; of a crash in between, some remain.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         prepared = prepare(declared, partition, writes)
+        proxy = await self._connection.container(container)
 
         async def send(batch: Sequence[Operation]) -> Sequence[str | None]:
             return await self._connection.call(partial(send_batch, proxy, key_of(partition), batch))
@@ -185,9 +191,10 @@ class CosmosDocumentStore:
         One request to each physical partition that the query spans; two or three where the page ends among
         documents that are equal in the order.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_query(declared, query)
         search = Search(declared, query, open_continuation(declared, query))
+        proxy = await self._connection.container(container)
         rows = await self._page(declared, proxy, query, search)
         items = tuple(document(row) for row in rows[: query.limit])
         if len(rows) <= query.limit:
@@ -238,7 +245,7 @@ class CosmosDocumentStore:
 
         return await self._connection.call(fetch)
 
-    def _container(self, name: str) -> tuple[Container, ContainerProxy]:
+    def _declared(self, name: str) -> Container:
         if name not in self._containers:
             raise ConfigurationError(f"The container {name} is not declared in shared/domain/containers.py.")
-        return self._containers[name], self._connection.container(name)
+        return self._containers[name]

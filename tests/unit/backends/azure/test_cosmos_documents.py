@@ -37,7 +37,9 @@ async def cosmos() -> AsyncIterator[CosmosDouble]:
 @pytest.fixture
 async def store(cosmos: CosmosDouble) -> AsyncIterator[CosmosDocumentStore]:
     async with cosmos_store(cosmos, FakeClock(), CosmosOptions(throttle_retries=1)) as opened:
-        await opened.get(KIND, TENANT, "warm")  # the SDK reads a container's properties at its first use
+        # The SDK reads a container's properties and ranges at the first use, and keeps them.
+        await opened.put(KIND, body("warm"))
+        await opened.write_many(KIND, TENANT, [Delete("warm"), Delete("warm")])
         cosmos.counters.reset()
         yield opened
 
