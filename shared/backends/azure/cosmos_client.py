@@ -126,4 +126,3 @@ class CosmosConnection:
         """Close the client; again and again does no harm."""
         self._closed = True
         await self._stack.aclose()
-
