@@ -62,7 +62,7 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         async with BACKENDS[request.param](tmp_path) as opened:
             yield opened
         return
-    skip_if_it_differs(request.node.name)
+    skip_if_it_differs(request.function.__name__)
     server: CosmosdbServer = request.getfixturevalue("cosmosdb_server")
     async with server.store() as store:
         yield Backend(store, None)

@@ -125,6 +125,11 @@ def batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
         yield batch
 
 
+def fits_batch(operation: Operation) -> bool:
+    """False for a document so near its own limit that a batch of it alone would exceed the batch's."""
+    return operation.size + OVERHEAD_BYTES <= MAX_BATCH_BYTES
+
+
 def sendable_etag(etag: str) -> str:
     """Return an ETag that is safe as a header; one that is not the service's becomes one that nothing has.
 

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from azure.cosmos.aio import ContainerProxy
 
-from shared.backends.azure.cosmos_batches import Operation, prepare
+from shared.backends.azure.cosmos_batches import BatchFailed, Operation, fits_batch, prepare
 from shared.backends.azure.cosmos_changes import read_changes
 from shared.backends.azure.cosmos_client import DEFAULT_OPTIONS, CosmosConnection, CosmosOptions, Credential
+from shared.backends.azure.cosmos_errors import CONFLICT, STALE
 from shared.backends.azure.cosmos_items import delete_item, document, read_item, send_batch, write_item
 from shared.backends.azure.cosmos_query import Parameters, Search, by_ids, value_at
 from shared.backends.azure.cosmos_ranges import key_of, scopes
@@ -27,8 +28,10 @@ from shared.backends.query_rules import (
 )
 from shared.domain.containers import CONTAINERS, Container
 from shared.domain.errors import (
+    AlreadyExistsError,
     ConfigurationError,
     DocumentTooLargeError,
+    StaleWriteError,
 )
 from shared.ports.clock import Clock
 from shared.ports.documents import (
@@ -177,7 +180,9 @@ class CosmosDocumentStore:
         proxy = await self._connection.container(container)
 
         async def send(batch: Sequence[Operation]) -> Sequence[str | None]:
-            return await self._connection.call(partial(send_batch, proxy, key_of(partition), batch))
+            if fits_batch(batch[0]):
+                return await self._connection.call(partial(send_batch, proxy, key_of(partition), batch))
+            return [await self._write_alone(proxy, batch[0])]
 
         async def read_etags(ids: Sequence[str]) -> Mapping[str, str]:
             found = await self.read_many(container, partition, ids, ())
@@ -200,6 +205,15 @@ class CosmosDocumentStore:
         if len(rows) <= query.limit:
             return Page(items, None)
         return Page(items, seal_continuation(declared, query, search.place(items[-1].body)))
+
+    async def _write_alone(self, proxy: ContainerProxy, operation: Operation) -> str:
+        """Write a document that leaves no room in a batch for anything else; fail as a batch would."""
+        try:
+            return await self._connection.call(partial(write_item, proxy, operation))
+        except AlreadyExistsError as error:
+            raise BatchFailed(0, CONFLICT) from error
+        except StaleWriteError as error:
+            raise BatchFailed(0, STALE) from error
 
     async def _page(
         self, declared: Container, proxy: ContainerProxy, query: Query, search: Search
