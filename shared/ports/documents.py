@@ -169,7 +169,8 @@ class DocumentStore(Protocol):
             container: The container.
             partition: The whole partition key or a non-empty prefix of it.
             since: The `following` of an earlier call with the same partition; None begins at the beginning.
-            limit: At most so many documents, 1 to 1,000.
+            limit: At most so many documents, 1 to 1,000; more where a backend keeps together what one
+                batch wrote.
 
         Raises:
             InvalidRequestError: `since` is not this stream's, or the limit is out of range.

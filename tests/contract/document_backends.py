@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.ports.documents import DocumentStore
+from tests.contract.cosmosdb_server import CosmosdbServer, running_server, skip_if_it_differs
 from tests.contract.document_reading import new_tenant
 from tests.doubles.cosmos import CosmosDouble
 from tests.fakes.clock import FakeClock
@@ -49,10 +50,22 @@ BACKENDS: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] =
 }
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(scope="session")
+def cosmosdb_server() -> Iterator[CosmosdbServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=[*BACKENDS, pytest.param("cosmosdb-server", marks=pytest.mark.node)])
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
-    async with BACKENDS[request.param](tmp_path) as opened:
-        yield opened
+    if request.param in BACKENDS:
+        async with BACKENDS[request.param](tmp_path) as opened:
+            yield opened
+        return
+    skip_if_it_differs(request.function.__name__)
+    server: CosmosdbServer = request.getfixturevalue("cosmosdb_server")
+    async with server.store() as store:
+        yield Backend(store, None)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.backends.azure.cosmos_client import CosmosConnection, CosmosOptions
+from shared.backends.azure.cosmos_client import DEFAULT_OPTIONS, CosmosConnection, CosmosOptions
 from shared.backends.azure.cosmos_documents import CosmosDocumentStore
 from shared.backends.azure.cosmos_provision import provision
 from shared.ports.clock import Clock
@@ -18,7 +18,7 @@ SPLITS = ("15", "2B")
 
 @asynccontextmanager
 async def cosmos_store(
-    cosmos: CosmosDouble, clock: Clock, options: CosmosOptions = CosmosOptions()
+    cosmos: CosmosDouble, clock: Clock, options: CosmosOptions = DEFAULT_OPTIONS
 ) -> AsyncIterator[CosmosDocumentStore]:
     connection = await CosmosConnection.open(cosmos.endpoint, KEY, "integrations", options)
     try:

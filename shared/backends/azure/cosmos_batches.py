@@ -26,7 +26,7 @@ NOBODYS_ETAG = '""'
 
 Failure: TypeAlias = Literal["absent", "stale", "exists", "too_large"]
 
-_ETAG = re.compile(r'"[\x21\x23-\x7e]+"')
+_ETAG = re.compile(r'"?[\w.:-]+"?', re.ASCII)
 
 
 class BatchFailed(Exception):  # noqa: N818 - it ends a batch, and is never seen outside this package
@@ -90,7 +90,7 @@ class Operation:
         return meanings.get(status)
 
     def refusal(self, stored: object) -> Failure | None:
-        """Return why it fails if the stored document has this ETag, None for no document; None if it doesn't."""
+        """Return why it fails if the stored document has this ETag (None: there is none), or None."""
         if isinstance(self.write, Delete) and stored is None:
             return "absent"
         if isinstance(self.write, Put) and self.write.if_absent and stored is not None:
@@ -125,10 +125,15 @@ def batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
         yield batch
 
 
+def fits_batch(operation: Operation) -> bool:
+    """False for a document so near its own limit that a batch of it alone would exceed the batch's."""
+    return operation.size + OVERHEAD_BYTES <= MAX_BATCH_BYTES
+
+
 def sendable_etag(etag: str) -> str:
     """Return an ETag that is safe as a header; one that is not the service's becomes one that nothing has.
 
-    `*` would match everything.
+    `*` would match everything, and an API's caller may send it.
     """
     return etag if _ETAG.fullmatch(etag) else NOBODYS_ETAG
 

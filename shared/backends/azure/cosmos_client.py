@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
 from shared.backends.azure.cosmos_errors import translate
+from shared.backends.azure.cosmos_transport import metered_transport
 from shared.domain.errors import UnavailableError
-from shared.telemetry.request_charge import add_charge
 
 T = TypeVar("T")
 Credential: TypeAlias = str | AsyncTokenCredential
 """The account's key, or an identity with a data-plane role; who made it closes it."""
-
-_CHARGE = "x-ms-request-charge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,9 @@ class CosmosOptions:
     discover_endpoints: bool = True
 
 
+DEFAULT_OPTIONS = CosmosOptions()
+
+
 class CosmosConnection:
     """One client of the SDK and the containers of one database. Make it with `open`, end it with `close`."""
 
@@ -64,7 +64,7 @@ class CosmosConnection:
 
     @classmethod
     async def open(
-        cls, endpoint: str, credential: Credential, database: str, options: CosmosOptions = CosmosOptions()
+        cls, endpoint: str, credential: Credential, database: str, options: CosmosOptions = DEFAULT_OPTIONS
     ) -> Self:
         """Connect to the account. Whether the database exists is seen at its first use.
 
@@ -79,12 +79,11 @@ class CosmosConnection:
             enable_endpoint_discovery=options.discover_endpoints,
             retry_throttle_total=options.throttle_retries,
             retry_throttle_backoff_max=options.throttle_seconds,
-            # The SDK would repeat a write whose connection broke, though it may have been carried out, and
-            # then take the first one's document for somebody else's.
+            # The SDK would also repeat writes whose connection broke: see cosmos_transport.
             retry_connect=0,
             retry_read=0,
             enable_compact_utf8_item_writes=True,
-            raw_response_hook=_meter,
+            transport=metered_transport(),
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(client.close)
@@ -96,10 +95,16 @@ class CosmosConnection:
             raise
         return connection
 
-    def container(self, name: str) -> ContainerProxy:
-        """Return the SDK's container, which reads its properties once, at its first use."""
+    async def container(self, name: str) -> ContainerProxy:
+        """Return the SDK's container. The first use reads its properties, which the SDK then keeps.
+
+        Raises:
+            ConfigurationError: It is not there.
+        """
         if name not in self._containers:
-            self._containers[name] = self.database.get_container_client(name)
+            proxy = self.database.get_container_client(name)
+            await self.call(proxy.read)
+            self._containers[name] = proxy
         return self._containers[name]
 
     async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
@@ -121,13 +126,3 @@ class CosmosConnection:
         """Close the client; again and again does no harm."""
         self._closed = True
         await self._stack.aclose()
-
-
-def _meter(response: Any) -> None:
-    """Count one answer of the service, whatever its status."""
-    try:
-        units = float(response.http_response.headers.get(_CHARGE, 0))
-    except ValueError:
-        return
-    if math.isfinite(units):
-        add_charge(units)

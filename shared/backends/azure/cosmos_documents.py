@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from azure.cosmos.aio import ContainerProxy
 
-from shared.backends.azure.cosmos_batches import Operation, prepare
+from shared.backends.azure.cosmos_batches import BatchFailed, Operation, fits_batch, prepare
 from shared.backends.azure.cosmos_changes import read_changes
-from shared.backends.azure.cosmos_client import CosmosConnection, CosmosOptions, Credential
+from shared.backends.azure.cosmos_client import DEFAULT_OPTIONS, CosmosConnection, CosmosOptions, Credential
+from shared.backends.azure.cosmos_errors import CONFLICT, STALE
 from shared.backends.azure.cosmos_items import delete_item, document, read_item, send_batch, write_item
 from shared.backends.azure.cosmos_query import Parameters, Search, by_ids, value_at
 from shared.backends.azure.cosmos_ranges import key_of, scopes
@@ -27,8 +28,10 @@ from shared.backends.query_rules import (
 )
 from shared.domain.containers import CONTAINERS, Container
 from shared.domain.errors import (
+    AlreadyExistsError,
     ConfigurationError,
     DocumentTooLargeError,
+    StaleWriteError,
 )
 from shared.ports.clock import Clock
 from shared.ports.documents import (
@@ -47,7 +50,7 @@ from shared.ports.documents import (
 )
 
 IDS_PER_QUERY = 1_000
-"""So many ids go into one look-up; a page of the service's answer holds at most as many documents, or 4 MB."""
+"""So many ids go into one look-up; one answer of the service holds at most as many documents, or 4 MB."""
 
 
 class CosmosDocumentStore:
@@ -74,7 +77,7 @@ class CosmosDocumentStore:
         clock: Clock,
         *,
         containers: Mapping[str, Container] = CONTAINERS,
-        options: CosmosOptions = CosmosOptions(),
+        options: CosmosOptions = DEFAULT_OPTIONS,
     ) -> Self:
         """Connect to an account whose database and containers are there (`cosmos_provision` makes them).
 
@@ -91,10 +94,11 @@ class CosmosDocumentStore:
 
     async def get(self, container: str, partition: Partition, document_id: str) -> Document | None:
         """Return one document by its full partition and id, or None, by a point read."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         if not is_identifier(document_id):
             return None
+        proxy = await self._connection.container(container)
         return await self._connection.call(partial(read_item, proxy, key_of(partition), document_id))
 
     async def read_many(
@@ -105,9 +109,10 @@ class CosmosDocumentStore:
         fields: Sequence[str] | None = None,
     ) -> Mapping[str, Document]:
         """Return those of the documents that exist, by id: a request for each thousand of them."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         ids = [document_id for document_id in dict.fromkeys(document_ids) if is_identifier(document_id)]
+        proxy = await self._connection.container(container)
         chunks = [ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY)]
         scope = {"partition_key": key_of(partition)}
         found = await asyncio.gather(
@@ -129,9 +134,10 @@ class CosmosDocumentStore:
         Documents that one batch wrote come together, even if they exceed the limit; and where a prefix is
         spread over several physical partitions, the order holds within each of them.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_changes(declared, partition, limit)
         place = None if since is None else open_stream_place(declared, partition, since, str)
+        proxy = await self._connection.container(container)
         rows, following = await self._connection.call(
             partial(read_changes, proxy, key_of(partition), place, limit)
         )
@@ -141,21 +147,23 @@ class CosmosDocumentStore:
         self, container: str, body: JsonObject, *, if_match: str | None = None, if_absent: bool = False
     ) -> str:
         """Write one document and return its new ETag. The errors are the port's."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         partition = partition_of(declared, body)
         (prepared,) = prepare(declared, partition, [Put(body, if_match=if_match, if_absent=if_absent)])
         if isinstance(prepared, WriteResult):
             raise DocumentTooLargeError(f"A document holds at most {MAX_DOCUMENT_BYTES} bytes of JSON.")
+        proxy = await self._connection.container(container)
         return await self._connection.call(partial(write_item, proxy, prepared))
 
     async def delete(
         self, container: str, partition: Partition, document_id: str, *, if_match: str | None = None
     ) -> bool:
         """Remove one document; False if it was not there. StaleWriteError: it is another version."""
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         if not is_identifier(document_id):
             return False
+        proxy = await self._connection.container(container)
         removal = Delete(document_id, if_match=if_match)
         return await self._connection.call(partial(delete_item, proxy, key_of(partition), removal))
 
@@ -166,12 +174,15 @@ class CosmosDocumentStore:
 
         Batches of 100 are atomic each; of a crash in between, some remain.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_partition(declared, partition)
         prepared = prepare(declared, partition, writes)
+        proxy = await self._connection.container(container)
 
         async def send(batch: Sequence[Operation]) -> Sequence[str | None]:
-            return await self._connection.call(partial(send_batch, proxy, key_of(partition), batch))
+            if fits_batch(batch[0]):
+                return await self._connection.call(partial(send_batch, proxy, key_of(partition), batch))
+            return [await self._write_alone(proxy, batch[0])]
 
         async def read_etags(ids: Sequence[str]) -> Mapping[str, str]:
             found = await self.read_many(container, partition, ids, ())
@@ -185,14 +196,24 @@ class CosmosDocumentStore:
         One request to each physical partition that the query spans; two or three where the page ends among
         documents that are equal in the order.
         """
-        declared, proxy = self._container(container)
+        declared = self._declared(container)
         check_query(declared, query)
         search = Search(declared, query, open_continuation(declared, query))
+        proxy = await self._connection.container(container)
         rows = await self._page(declared, proxy, query, search)
         items = tuple(document(row) for row in rows[: query.limit])
         if len(rows) <= query.limit:
             return Page(items, None)
         return Page(items, seal_continuation(declared, query, search.place(items[-1].body)))
+
+    async def _write_alone(self, proxy: ContainerProxy, operation: Operation) -> str:
+        """Write a document that leaves no room in a batch for anything else; fail as a batch would."""
+        try:
+            return await self._connection.call(partial(write_item, proxy, operation))
+        except AlreadyExistsError as error:
+            raise BatchFailed(0, CONFLICT) from error
+        except StaleWriteError as error:
+            raise BatchFailed(0, STALE) from error
 
     async def _page(
         self, declared: Container, proxy: ContainerProxy, query: Query, search: Search
@@ -238,7 +259,7 @@ class CosmosDocumentStore:
 
         return await self._connection.call(fetch)
 
-    def _container(self, name: str) -> tuple[Container, ContainerProxy]:
+    def _declared(self, name: str) -> Container:
         if name not in self._containers:
             raise ConfigurationError(f"The container {name} is not declared in shared/domain/containers.py.")
-        return self._containers[name], self._connection.container(name)
+        return self._containers[name]

@@ -35,7 +35,7 @@ STALE = 412
 _RETRY_AFTER = "x-ms-retry-after-ms"
 _SERVER_ERRORS = 500
 
-_MEANINGS: dict[int, tuple[type[IntegrationError], str]] = {
+MEANINGS: dict[int, tuple[type[IntegrationError], str]] = {
     400: (ConfigurationError, "does not take this request: database, containers and app don't fit together"),
     401: (ConfigurationError, "does not accept the key or identity: check it, and this machine's clock"),
     403: (ConfigurationError, "refuses access: check roles and firewall, and that no partition is full"),
@@ -72,7 +72,7 @@ def translate(error: AzureError | TimeoutError) -> IntegrationError:
 def of_status(status: int, retry_after_seconds: float | None = None) -> IntegrationError:
     """Return the error for an HTTP status, of a request or of one operation of a batch."""
     unlisted = 503 if status >= _SERVER_ERRORS else 400
-    kind, meaning = _MEANINGS.get(status) or _MEANINGS[unlisted]
+    kind, meaning = MEANINGS.get(status) or MEANINGS[unlisted]
     message = f"Cosmos DB {meaning} (status {status})."
     if issubclass(kind, ThrottledError):
         return kind(message, retry_after_seconds=retry_after_seconds)

@@ -37,7 +37,7 @@ async def provision(
 
 
 def container_definition(container: Container) -> dict[str, Any]:
-    """Return a container as the SDK creates it: id, partition key, default TTL in seconds, indexing policy."""
+    """Return a container as the SDK creates it: id, partition key, default TTL (seconds), indexing policy."""
     paths = [f"/{name}" for name in container.partition_key]
     key = PartitionKey(paths[0]) if len(paths) == 1 else PartitionKey(paths, kind="MultiHash")
     return {

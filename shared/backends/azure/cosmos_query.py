@@ -48,7 +48,7 @@ class Conditions:
     def sql(self, select: str, order: str = "") -> str:
         """Return the statement."""
         where = f" WHERE {' AND '.join(self.terms)}" if self.terms else ""
-        return f"SELECT {select} FROM c{where}{order}"
+        return f"SELECT {select} FROM c{where}{order}"  # noqa: S608 - names of this app, and parameters
 
 
 class Search:

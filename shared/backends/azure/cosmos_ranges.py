@@ -24,7 +24,7 @@ def key_of(partition: Partition) -> Any:
 async def scopes(
     container: Container, proxy: ContainerProxy, partition: Partition
 ) -> list[Mapping[str, Any]]:
-    """Return the keyword arguments that send a query to each part; nothing is asked but what the SDK caches."""
+    """Return the keyword arguments that send a query to each part; what they need, the SDK caches."""
     if len(partition) == len(container.partition_key):
         return [{"partition_key": key_of(partition)}]
     ranges = [found async for found in proxy.read_feed_ranges()]

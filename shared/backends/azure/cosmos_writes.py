@@ -1,9 +1,9 @@
 """Many writes of one partition as transactional batches.
 
-A batch is applied whole or not at all (https://learn.microsoft.com/azure/cosmos-db/transactional-batch): if one
-operation fails, the others report 424. Then the stored ETags of the whole batch are read at once, what must
-fail gets its result, and the rest is sent again. So a batch costs one request, or two and a read; only writes
-that race with somebody else's cost more.
+A batch is applied whole or not at all (https://learn.microsoft.com/azure/cosmos-db/transactional-batch):
+if one operation fails, the others report 424. Then the stored ETags of the whole batch are read at once, what
+must fail gets its result, and the rest is sent again. So a batch costs one request, or two and a read; only
+writes that race with somebody else's cost more.
 
 A batch whose answer was lost may have been applied. It is not sent again: its creates would meet their own
 documents. The caller gets UnavailableError, and reads before it writes anew, as after a crash.
@@ -66,7 +66,7 @@ class BatchWriter:
         return [results[number] for number in range(len(prepared))]
 
     async def _settle(self, batch: Sequence[Operation], results: dict[int, WriteResult]) -> None:
-        """Send a batch until every operation has its result; each failure gives one to an operation or more."""
+        """Send a batch until every operation has its result; each failure settles one of them or more."""
         pending = list(batch)
         while pending:
             try:
