@@ -35,7 +35,8 @@ class CompiledMapping:
         ]
         self._tests = [rules.holds for rules in self._rules]
         written = f"{_ENGINE_VERSION} {mapping.model_dump_json()}".encode()
-        self._version = hashlib.blake2b(written, digest_size=16).digest()
+        version = hashlib.blake2b(written, digest_size=16).digest()
+        self._hash = hashlib.blake2b(digest_size=16, key=version)
         self.required_fields = frozenset(
             [field.shard_field for field in mapping.fields if field.required]
             + [rules.field for rules in mapping.validation if rules.required]
@@ -45,7 +46,9 @@ class CompiledMapping:
         """Return a hash of a record and this mapping (BLAKE2b, 128 bits): the same gives the same data."""
         if deleted:
             return TOMBSTONE
-        return hashlib.blake2b(orjson.dumps(record), digest_size=16, key=self._version).hexdigest()
+        begun = self._hash.copy()
+        begun.update(orjson.dumps(record))
+        return begun.hexdigest()
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return the shard's data. A source field that is missing or null leaves the target out.

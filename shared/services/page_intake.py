@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from shared.domain.errors import DocumentTooLargeError, RecordRejectedError, UnavailableError
 from shared.domain.integration import EntityMapping, Integration
@@ -73,8 +73,7 @@ class StoredPage:
     quality: QualityTally
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(NamedTuple):
     """A record, with its shard as it is stored and the fingerprint that tells whether it is a new version."""
 
     id: str
