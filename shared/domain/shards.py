@@ -104,15 +104,17 @@ class ShardOrigin:
         before: Mapping[str, Any] | None,
         same: bool,  # noqa: FBT001 - two outcomes
     ) -> tuple[Outcome, bool]:
-        source = before["source"] if before else {}
+        if before is None:
+            return ("unchanged", False) if change.data is None else ("created", True)
+        source = before["source"]
         was_created = source.get("outcome") == "created" and change.data is not None
         if self._wrote(source) and (same or was_created):
             return source["outcome"], not same
-        if same or (change.data is None and before is None):
+        if same:
             return "unchanged", False
         if change.data is None:
             return "deleted", True
-        return ("updated" if before and not before.get("deletedAt") else "created"), True
+        return ("created" if before.get("deletedAt") else "updated"), True
 
     def _wrote(self, source: Mapping[str, Any]) -> bool:
         return (source.get("executionId"), source.get("page")) == (self.execution_id, self.page)

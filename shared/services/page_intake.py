@@ -173,18 +173,15 @@ class PageIntake:
     def _decided(self, page: PageContext, arrivals: Sequence[_Arrival], mapping: CompiledMapping) -> _Batch:
         _log.debug("phase map")
         batch, origin, now = _Batch(arrivals), page.origin, rfc3339(self._clock.now())
-        for arrival in arrivals:
-            record, before = arrival.record, arrival.before
+        for key, record, fingerprint, before in arrivals:
             try:
                 data = None if record.deleted else mapping.apply(record.data)
             except RecordRejectedError as error:
-                batch.rejections.append(_Rejection(arrival.id, record, error))
+                batch.rejections.append(_Rejection(key, record, error))
                 continue
-            change = ShardChange(
-                arrival.id, data, record.external_id, record.modified_at, arrival.fingerprint
-            )
+            change = ShardChange(key, data, record.external_id, record.modified_at, fingerprint)
             outcome, body = origin.compare(change, before.body if before else None, now)
-            batch.outcomes[arrival.id] = outcome
+            batch.outcomes[key] = outcome
             if body:
                 put = Put(body, if_match=before.etag) if before else Put(body, if_absent=True)
                 batch.writes.append(put)
