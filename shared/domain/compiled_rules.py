@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic.alias_generators import to_snake
 
 from shared.domain.errors import Reason
-from shared.domain.field_paths import compile_path
+from shared.domain.field_paths import Reader, compile_path
 from shared.domain.named_checks import NAMED_CHECKS
+from shared.domain.text_patterns import pattern_test
 from shared.domain.validation_rules import FieldRules
 from shared.domain.value_formats import format_test
-from shared.domain.value_tests import Test, enum_test, longest_test, pattern_test, range_test, shortest_test
+from shared.domain.value_tests import Test, enum_test, longest_test, range_test, shortest_test
+
+_BLANK: tuple[Any, ...] = ("", [], {})
+"""What a field that is required may not hold, besides nothing at all."""
 
 
 class CompiledRules:
-    """A field's rules ready to be asked about many records."""
+    """A field's rules ready to be asked about many records.
+
+    Attributes:
+        field: The shard's field.
+        holds: Tells whether a shard's data breaks none of the rules; `broken` says which ones.
+    """
 
     def __init__(self, rules: FieldRules) -> None:
         self.field = rules.field
@@ -27,16 +36,30 @@ class CompiledRules:
             (test, Reason(code, rules.field, f"{rules.field} {message}."))
             for test, code, message in _tests(rules)
         )
+        tests = [test for test, _reason in self._tests]
+        self.holds = _whole_test(self._read, tests, required=rules.required)
 
     def broken(self, data: Mapping[str, Any]) -> tuple[Reason, ...]:
         """Return a reason for each rule that a shard's data breaks."""
         value = self._read(data)
-        if value is None or (self._if_missing and value in ("", [], {})):
+        if value is None or (self._if_missing and value in _BLANK):
             return self._if_missing
-        for test, _reason in self._tests:
+        return tuple(reason for test, reason in self._tests if not test(value))
+
+
+def _whole_test(
+    read: Reader, tests: Sequence[Test], *, required: bool
+) -> Callable[[Mapping[str, Any]], bool]:
+    def holds(data: Mapping[str, Any]) -> bool:
+        value = read(data)
+        if value is None or (required and not value and value in _BLANK):
+            return not required
+        for test in tests:  # noqa: SIM110 - all() takes three times as long
             if not test(value):
-                return tuple(reason for test, reason in self._tests if not test(value))
-        return ()
+                return False
+        return True
+
+    return holds
 
 
 def _tests(rules: FieldRules) -> Iterator[tuple[Test, str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -11,13 +10,16 @@ from typing import Any
 import orjson
 
 from shared.domain.scalars import to_number
+from shared.domain.text_patterns import pattern_test
 
 MomentReader = Callable[[Any], datetime]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAMPLE = datetime(2001, 12, 30, 14, 5, 6, tzinfo=UTC)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+_looks_like_date = pattern_test(f"^{_DATE}$")
+_looks_like_date_time = pattern_test(f"^{_DATE}T{_TIME}$")
 
 
 def moment_reader(date_format: str) -> MomentReader:
@@ -59,12 +61,12 @@ def utc_text(moment: datetime) -> str:
 
 def is_date(value: Any) -> bool:
     """True for a date of the calendar as RFC 3339 writes it: `2026-01-31`."""
-    return isinstance(value, str) and _DATE.fullmatch(value) is not None and _exists(value, date)
+    return _looks_like_date(value) and _exists(value, date)
 
 
 def is_date_time(value: Any) -> bool:
     """True for a moment with its time zone as RFC 3339 writes it: `2026-01-31T12:00:00Z`."""
-    return isinstance(value, str) and _DATE_TIME.fullmatch(value) is not None and _exists(value, datetime)
+    return _looks_like_date_time(value) and _exists(value, datetime)
 
 
 def _exists(value: str, kind: type[date]) -> bool:

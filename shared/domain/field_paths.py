@@ -18,17 +18,14 @@ Writer = Callable[[dict[str, Any], Any], None]
 
 def compile_path(path: str) -> Reader:
     """Return a reader of a dotted path; it gives None where the path leads nowhere."""
-    first, *rest = path.split(".")
+    first, _, rest = path.partition(".")
     if not rest:
         return lambda record: record.get(first)
+    read_rest = compile_path(rest)
 
     def read(record: Mapping[str, Any]) -> Any:
-        value: Any = record.get(first)
-        for name in rest:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
-        return value
+        value = record.get(first)
+        return read_rest(value) if isinstance(value, dict) else None
 
     return read
 

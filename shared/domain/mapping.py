@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from shared.domain.compiled_fields import REFUSALS, CompiledField
 from shared.domain.compiled_rules import CompiledRules
 from shared.domain.errors import Reason, RecordRejectedError
-from shared.domain.field_paths import Reader, compile_target
-from shared.domain.field_sources import compile_source, kind_of
-from shared.domain.integration import EntityMapping, FieldMapping
+from shared.domain.integration import EntityMapping
 from shared.domain.shards import TOMBSTONE
-from shared.domain.transforms import compile_steps
-
-_Step = Callable[[Mapping[str, Any], dict[str, Any]], None]
 
 _ENGINE_VERSION = "1"
 """Grows with every change to what a source, a transform or a rule does: all records are then mapped anew."""
-
-_REFUSALS = (ValueError, TypeError, ArithmeticError)
-"""What sources and transforms raise for a value that they can't take."""
 
 
 class CompiledMapping:
@@ -35,10 +28,15 @@ class CompiledMapping:
     """
 
     def __init__(self, mapping: EntityMapping) -> None:
-        self._steps = [_compile_field(field) for field in mapping.fields]
+        self._fields = [CompiledField(field) for field in mapping.fields]
         self._rules = [CompiledRules(rules) for rules in mapping.validation]
+        self._steps = [
+            (field.read, field.target, field.write if "." in field.target else None) for field in self._fields
+        ]
+        self._tests = [rules.holds for rules in self._rules]
         written = f"{_ENGINE_VERSION} {mapping.model_dump_json()}".encode()
-        self._version = hashlib.blake2b(written, digest_size=16).digest()
+        version = hashlib.blake2b(written, digest_size=16).digest()
+        self._hash = hashlib.blake2b(digest_size=16, key=version)
         self.required_fields = frozenset(
             [field.shard_field for field in mapping.fields if field.required]
             + [rules.field for rules in mapping.validation if rules.required]
@@ -48,7 +46,9 @@ class CompiledMapping:
         """Return a hash of a record and this mapping (BLAKE2b, 128 bits): the same gives the same data."""
         if deleted:
             return TOMBSTONE
-        return hashlib.blake2b(orjson.dumps(record), digest_size=16, key=self._version).hexdigest()
+        begun = self._hash.copy()
+        begun.update(orjson.dumps(record))
+        return begun.hexdigest()
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return the shard's data. A source field that is missing or null leaves the target out.
@@ -59,12 +59,18 @@ class CompiledMapping:
         """
         data: dict[str, Any] = {}
         try:
-            for step in self._steps:
-                step(record, data)
-        except RecordRejectedError:
+            for read, target, write in self._steps:
+                value = read(record)
+                if value is None:
+                    continue
+                if write is None:
+                    data[target] = value
+                else:
+                    write(data, value)
+        except REFUSALS:
             raise self._rejection(record) from None
-        for rules in self._rules:
-            if rules.broken(data):
+        for holds in self._tests:
+            if not holds(data):
                 raise self._rejection(record)
         return data
 
@@ -76,61 +82,16 @@ class CompiledMapping:
         """
         data: dict[str, Any] = {}
         reasons: list[Reason] = []
-        for step in self._steps:
+        for field in self._fields:
             try:
-                step(record, data)
-            except RecordRejectedError as error:
-                reasons += error.reasons
+                value = field.read(record)
+            except REFUSALS:
+                reasons.append(field.reason(record))
+            else:
+                if value is not None:
+                    field.write(data, value)
         blamed = {reason.field for reason in reasons}
         for rules in self._rules:
             if rules.field not in blamed:
                 reasons += rules.broken(data)
         return RecordRejectedError.because_of(reasons)
-
-
-def _compile_field(field: FieldMapping) -> _Step:
-    is_copy = not field.steps and field.default is None and not field.required
-    if is_copy and isinstance(field.external_field, str) and "." not in field.shard_field:
-        return _copying(compile_source(field.external_field), field.shard_field)
-    return _transforming(field)
-
-
-def _copying(read: Reader, target: str) -> _Step:
-    """Return the step of most fields: a value as it is, and nothing can go wrong."""
-
-    def step(record: Mapping[str, Any], data: dict[str, Any]) -> None:
-        value = read(record)
-        if value is not None:
-            data[target] = value
-
-    return step
-
-
-def _transforming(field: FieldMapping) -> _Step:
-    read, steps = compile_source(field.external_field), compile_steps(field.steps)
-    source_code = f"transform_{kind_of(field.external_field)}"
-    target, default, required = field.shard_field, field.default, field.required
-    write = compile_target(target) if "." in target else None
-
-    def step(record: Mapping[str, Any], data: dict[str, Any]) -> None:
-        code = source_code
-        try:
-            value = read(record)
-            for transform, code in steps:  # noqa: B007 - the failing one's is read below
-                if value is None:
-                    break
-                value = transform(value)
-        except _REFUSALS:
-            message = f"{target} can't be made of what the provider sent: {code.removeprefix('transform_')}."
-            raise RecordRejectedError(message, code=code, field=target) from None
-        if value is None:
-            value = default
-        if value is None:
-            if required:
-                raise RecordRejectedError(f"{target} is required and missing.", code="required", field=target)
-        elif write is None:
-            data[target] = value
-        else:
-            write(data, value)
-
-    return step

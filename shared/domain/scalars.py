@@ -9,6 +9,7 @@ Scalar = str | int | float | bool | None
 _INT64 = range(-(2**63), 2**64)
 """The integers that the JSON library writes (orjson, "int": signed and unsigned 64 bits)."""
 _LONGEST_INT64 = 20
+_NUMBERS = frozenset({int, float})  # and not their subclass bool
 
 
 def to_text(value: Any) -> str:
@@ -38,11 +39,11 @@ def to_number(value: Any) -> int | float:
         TypeError: It is neither a number nor text.
         ValueError: The text is no number that JSON has.
     """
-    if isinstance(value, str):
-        return _parsed(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) in _NUMBERS:
+        return _finite(value)
+    if not isinstance(value, str):
         raise TypeError
-    return _finite(value)
+    return _parsed(value)
 
 
 def _parsed(text: str) -> int | float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
+
+from shared.domain.text_patterns import pattern_test
 
 Outcome = Literal["created", "updated", "unchanged", "deleted"]
 
@@ -18,7 +19,7 @@ ORIGIN_FIELDS = ("source", "createdAt", "deletedAt")
 TOMBSTONE = "deleted"
 """Stands for the hash and the fingerprint of what a deleted record holds."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_is_plain = pattern_test(r"^[A-Za-z0-9_-]+$", longest=100)
 
 
 def shard_id(integration_id: str, entity: str, external_id: str) -> str:
@@ -27,7 +28,7 @@ def shard_id(integration_id: str, entity: str, external_id: str) -> str:
     It starts with the integration's id, so that an integration's shards are neighbours. External ids that
     an id can't hold are hashed; the mark `~h~` keeps a hash from ever equalling a plain id.
     """
-    if _PLAIN.fullmatch(external_id):
+    if _is_plain(external_id):
         return f"{integration_id}~{entity}~{external_id}"
     digest = hashlib.blake2b(external_id.encode(), digest_size=16).hexdigest()
     return f"{integration_id}~{entity}~~h~{digest}"
@@ -48,8 +49,7 @@ def content_hash(data: Mapping[str, Any]) -> str:
     return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class ShardChange:
+class ShardChange(NamedTuple):
     """What a record says of its shard. `data` is None for a deletion.
 
     `fingerprint` is that of the record and its mapping: the same one gives the same data again.
@@ -104,15 +104,17 @@ class ShardOrigin:
         before: Mapping[str, Any] | None,
         same: bool,  # noqa: FBT001 - two outcomes
     ) -> tuple[Outcome, bool]:
-        source = before["source"] if before else {}
+        if before is None:
+            return ("unchanged", False) if change.data is None else ("created", True)
+        source = before["source"]
         was_created = source.get("outcome") == "created" and change.data is not None
         if self._wrote(source) and (same or was_created):
             return source["outcome"], not same
-        if same or (change.data is None and before is None):
+        if same:
             return "unchanged", False
         if change.data is None:
             return "deleted", True
-        return ("updated" if before and not before.get("deletedAt") else "created"), True
+        return ("created" if before.get("deletedAt") else "updated"), True
 
     def _wrote(self, source: Mapping[str, Any]) -> bool:
         return (source.get("executionId"), source.get("page")) == (self.execution_id, self.page)

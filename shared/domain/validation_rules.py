@@ -13,9 +13,10 @@ from shared.domain.field_paths import FieldPath
 from shared.domain.iso_codes import COUNTRIES
 from shared.domain.model import WireModel
 from shared.domain.named_checks import NAMED_CHECKS
+from shared.domain.text_patterns import pattern_test
 from shared.domain.validation import blame
 from shared.domain.value_formats import FormatName
-from shared.domain.value_tests import pattern_test, range_test
+from shared.domain.value_tests import range_test
 
 Bound = int | float | Annotated[str, StringConstraints(max_length=40)]
 Length = Annotated[int, Field(ge=0, le=10_000_000)]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic_core import SchemaValidator, core_schema
 
 from shared.domain.dates import is_date, is_date_time
+from shared.domain.text_patterns import pattern_test
 from shared.domain.value_tests import Test
 
 FormatName = Literal["email", "phone", "url", "date", "dateTime", "uuid"]
@@ -31,13 +32,13 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 _WEB = re.compile(r"https?://\S+", re.IGNORECASE)
 _LOCAL_LENGTH = 64
 """RFC 5321, 4.5.3.1.1."""
-_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+_PLAIN = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*"
 """What the library accepts before the @, whatever stands behind it."""
+_ORDINARY = r"([A-Za-z0-9]+(-[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}"
+"""Domains that the library accepts, unless a word is too long or the last has a special use."""
 _PLAIN_DOMAIN = re.compile(r"(?!.*[xX][nN]--)[A-Za-z0-9.-]+")
-_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,})")
-"""What the library accepts whatever its words are, unless one is too long or the last has a special use."""
 _LABEL_LENGTH = 63
-"""RFC 1035, 2.3.4: a domain that is no longer than one word may be needs no look at each."""
+"""RFC 1035, 2.3.4: of an address that is hardly longer than one word may be, none is too long."""
 _PHONE_LENGTHS = range(2, 251)
 """phonenumbers refuses shorter and longer texts (`_MIN_LENGTH_FOR_NSN`, `_MAX_INPUT_STRING_LENGTH`)."""
 
@@ -62,6 +63,8 @@ def _email_test() -> Test:
         validate_email,
     )
 
+    looks_ordinary = pattern_test(f"^{_PLAIN}@{_ORDINARY}$", longest=_LABEL_LENGTH)
+    has_plain_local = pattern_test(f"^{_PLAIN}@", longest=_EMAIL_LENGTH)
     special = {name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES}
 
     @lru_cache(REMEMBERED_VALUES)
@@ -80,17 +83,15 @@ def _email_test() -> Test:
         """
         return accepts(f"a@{domain}") if _PLAIN_DOMAIN.fullmatch(domain) else None
 
-    def is_ordinary(domain: str) -> bool:
-        found = _ORDINARY_DOMAIN.fullmatch(domain) if len(domain) <= _LABEL_LENGTH else None
-        return found is not None and found[1].lower() not in special
-
     def is_email(value: Any) -> bool:
+        if looks_ordinary(value) and value[value.rindex(".") + 1 :].lower() not in special:
+            return True
         if not isinstance(value, str) or len(value) > _EMAIL_TEXT_LENGTH:
             return False
         local, _, domain = value.partition("@")
         verdict = None
-        if len(local) <= _LOCAL_LENGTH and len(value) <= _EMAIL_LENGTH and _PLAIN_LOCAL.fullmatch(local):
-            verdict = is_ordinary(domain) or takes_domain(domain)
+        if len(local) <= _LOCAL_LENGTH and has_plain_local(value):
+            verdict = takes_domain(domain)
         return accepts(value) if verdict is None else verdict
 
     return is_email

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from shared.domain.errors import DocumentTooLargeError, RecordRejectedError, UnavailableError
 from shared.domain.integration import EntityMapping, Integration
@@ -74,8 +74,7 @@ class StoredPage:
     rejected: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(NamedTuple):
     """A record, with its shard as it is stored and the fingerprint that tells whether it is a new version."""
 
     id: str
@@ -179,18 +178,15 @@ class PageIntake:
     def _decided(self, page: PageContext, arrivals: Sequence[_Arrival], mapping: CompiledMapping) -> _Batch:
         _log.debug("phase map")
         batch, origin, now = _Batch(arrivals), page.origin, rfc3339(self._clock.now())
-        for arrival in arrivals:
-            record, before = arrival.record, arrival.before
+        for key, record, fingerprint, before in arrivals:
             try:
                 data = None if record.deleted else mapping.apply(record.data)
             except RecordRejectedError as error:
-                batch.rejections.append(_Rejection(arrival.id, record, error))
+                batch.rejections.append(_Rejection(key, record, error))
                 continue
-            change = ShardChange(
-                arrival.id, data, record.external_id, record.modified_at, arrival.fingerprint
-            )
+            change = ShardChange(key, data, record.external_id, record.modified_at, fingerprint)
             outcome, body = origin.compare(change, before.body if before else None, now)
-            batch.outcomes[arrival.id] = outcome
+            batch.outcomes[key] = outcome
             if body:
                 put = Put(body, if_match=before.etag) if before else Put(body, if_absent=True)
                 batch.writes.append(put)
