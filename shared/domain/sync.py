@@ -201,7 +201,9 @@ class SyncExecution(StoredModel):
     """The record of one run. A run that nobody has written to by `expected_by` has lost its message.
 
     `held_deletions` counts, by entity, what the run found or was told gone and did not delete; `confirms` is
-    set where a run only deletes what that other run has held.
+    set where a run only deletes what that other run has held. `request_units` is what the store charged for
+    its steps, up to each one's last note here (Cosmos DB's RU; 0 where the store charges nothing); a step that
+    failed is left out.
     """
 
     tenant_id: Id
@@ -215,6 +217,7 @@ class SyncExecution(StoredModel):
     error: ExecutionError | None = None
     held_deletions: dict[Id, int] = {}
     confirms: Id | None = None
+    request_units: float = 0
     request_id: str
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None

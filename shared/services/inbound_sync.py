@@ -49,6 +49,7 @@ from shared.services.sync_requests import SyncRequests, step_message
 from shared.services.sync_step import Step
 from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import get_logger, log_context
+from shared.telemetry.request_charge import metered, units_so_far
 
 _log = get_logger("sync")
 
@@ -132,8 +133,11 @@ class InboundSync:
             LeaseHeldError: Another step of the same integration is at work, or too many runs wait.
             RetryableError: The provider or the store is not available; what is stored is kept.
         """
-        with log_context(
-            tenant_id=message.tenant_id, integration_id=message.integration_id, operation="sync.inbound"
+        with (
+            metered(),
+            log_context(
+                tenant_id=message.tenant_id, integration_id=message.integration_id, operation="sync.inbound"
+            ),
         ):
             if not await self._turns.enter(message):
                 _log.info(
@@ -215,6 +219,7 @@ class InboundSync:
             execution = await self._records.started(execution)
             step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
             progress = await self._go_on(step, provider, checkpoints)
+        execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
             await self._records.advanced(execution, progress)
             return step_message(execution, _next_part(progress))

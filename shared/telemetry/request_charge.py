@@ -41,6 +41,12 @@ def metered() -> Iterator[ChargeMeter]:
         _meters.reset(token)
 
 
+def units_so_far() -> float:
+    """Return the sum, in RU, of the innermost meter that is open around this work; 0 without one."""
+    meters = _meters.get()
+    return meters[-1].units if meters else 0.0
+
+
 def add_charge(units: float) -> None:
     """Add one request's charge to every meter that is open around this work."""
     for meter in _meters.get():
