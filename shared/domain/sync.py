@@ -202,7 +202,7 @@ class SyncExecution(StoredModel):
 
     `held_deletions` counts, by entity, what the run found or was told gone and did not delete; `confirms` is
     set where a run only deletes what that other run has held. `request_units` is what the store charged for
-    its steps, up to each one's last note here (Cosmos DB's RU; 0 where the store charges nothing); a step that
+    its steps, up to the last note of each (Cosmos DB's RU; 0 where the store charges nothing); a step that
     failed is left out.
     """
 
