@@ -66,8 +66,10 @@ def query_page(
     """
     bound = hashlib.sha256(container.rid.encode() + identity).hexdigest()[:16]
     position = _read_token(token, bound) if token else _Position(0, None)
-    matches = query.where(given)
-    items = [item for item in _in_scope(container, scope, position.range) if matches(item.body)]
+    matches = query.where.bind(given)
+    items = [
+        item for item in _candidates(container, query, given, scope, position.range) if matches(item.body)
+    ]
     if query.select.form in {"count", "partial"}:
         count = b"%d" % len(items)
         return Page([b'[{"item":%s}]' % count if query.select.form == "partial" else count], [1], None)
@@ -119,8 +121,16 @@ class _Position:
     after: tuple[SortKey | None, int] | None
 
 
-def _in_scope(container: Container, scope: Scope, number: int) -> Iterator[Item]:
-    return container.partition(scope.key) if scope.key else container.between(*scope.ranges[number])
+def _candidates(
+    container: Container, query: Query, given: Mapping[str, Any], scope: Scope, number: int
+) -> Iterator[Item]:
+    if scope.key is None:
+        return container.between(*scope.ranges[number])
+    if query.where.ids is None:
+        return container.partition(scope.key)
+    key, names = scope.key, query.where.ids(given)
+    found = (container.get((key, name)) for name in {name for name in names if isinstance(name, str)})
+    return (item for item in found if item is not None)
 
 
 def _in_order(query: Query, items: list[Item]) -> list[_Entry]:

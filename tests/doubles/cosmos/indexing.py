@@ -32,7 +32,7 @@ class Index:
         """Read a policy.
 
         Raises:
-            Refused: 400; a path is wrong, or the root path `/*` is in neither part, where the service wants it.
+            Refused: 400; a path is wrong, or the root path `/*` is in neither part.
         """
         if policy.get("indexingMode") == "none":
             return cls((), (((), True),))

@@ -17,20 +17,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from tests.doubles.cosmos.errors import Refused, bad_request
-from tests.doubles.cosmos.query_values import MISSING, Path, at, holds
-
-Parameters = Mapping[str, Any]
-Predicate = Callable[[Mapping[str, Any]], bool]
-Test = Callable[[Parameters], Predicate]
-"""Takes the parameters, and gives what is asked of each item."""
+from tests.doubles.cosmos.query_conditions import (
+    ALWAYS,
+    ID,
+    Condition,
+    all_of,
+    any_of,
+    compares,
+    has_type,
+    is_one_of,
+)
+from tests.doubles.cosmos.query_values import COMPARISONS, Path
 
 TOKEN = re.compile(r'\s*(?:(@?[A-Za-z_]\w*|\d+)|("(?:[^"\\]|\\.)*")|(<=|>=|!=|<>|[=<>(),.\[\]{}*:]))')
+MOST_OF_AN_IN = 6000
+MAX_QUERY_BYTES = 512 * 1024
+"""Both of Microsoft: Azure Cosmos DB service quotas, "SQL query limits"."""
+
 KEYWORDS = frozenset(
     {"SELECT", "FROM", "WHERE", "ORDER", "BY", "AND", "OR", "IN", "AS", "ASC", "DESC", "VALUE"}
 )
@@ -61,7 +70,7 @@ class Query:
     """
 
     select: Select
-    where: Test
+    where: Condition
     where_text: str | None
     order_by: Path | None
     descending: bool
@@ -75,6 +84,8 @@ def parse(text: str) -> Query:
     Raises:
         Refused: 400; it is outside the grammar.
     """
+    if len(text.encode()) > MAX_QUERY_BYTES:
+        raise bad_request(f"The query is longer than {MAX_QUERY_BYTES} bytes.")
     parser = _Parser(text)
     try:
         return parser.query()
@@ -146,9 +157,9 @@ class _Parser:
         self._expect("AS", "payload")
         return Select("ordered", None if fields is None else tuple(fields))
 
-    def _where(self) -> tuple[Test, str | None]:
+    def _where(self) -> tuple[Condition, str | None]:
         if not self._take("WHERE"):
-            return _always, None
+            return ALWAYS, None
         start = self._start()
         test = self._or()
         return test, self._text[start : self._start()].strip()
@@ -165,25 +176,25 @@ class _Parser:
             self._take("ASC")
         return path, descending
 
-    def _or(self) -> Test:
+    def _or(self) -> Condition:
         tests = [self._and()]
         while self._take("OR"):
             tests.append(self._and())
-        return tests[0] if len(tests) == 1 else _any_of(tests)
+        return any_of(tests)
 
-    def _and(self) -> Test:
+    def _and(self) -> Condition:
         tests = [self._test()]
         while self._take("AND"):
             tests.append(self._test())
-        return tests[0] if len(tests) == 1 else _all_of(tests)
+        return all_of(tests)
 
-    def _test(self) -> Test:
+    def _test(self) -> Condition:
         if self._take("("):
             test = self._or()
             self._expect(")")
             return test
         if self._take("true"):
-            return _always
+            return ALWAYS
         if self._take("ARRAY_CONTAINS"):
             return self._contains()
         for name, types in TYPE_TESTS.items():
@@ -191,7 +202,7 @@ class _Parser:
                 return self._type_test(types)
         return self._comparison()
 
-    def _type_test(self, types: tuple[type, ...] | None) -> Test:
+    def _type_test(self, types: tuple[type, ...] | None) -> Condition:
         self._expect("(")
         path = self._path()
         self._expect(")")
@@ -200,41 +211,37 @@ class _Parser:
             wanted = not self._take("false")
             if wanted:
                 self._expect("true")
+        return has_type(path, types, wanted=wanted)
 
-        def test(item: Mapping[str, Any]) -> bool:
-            value = at(item, path)
-            found = value is not MISSING if types is None else type(value) in types
-            return found is wanted
-
-        return lambda _given: test
-
-    def _contains(self) -> Test:
+    def _contains(self) -> Condition:
         self._expect("(")
         parameter = self._parameter()
         self._expect(",")
         path = self._path()
         self._expect(")")
-        return lambda given: _is_in(path, given[parameter])
+        return is_one_of(path, lambda given: given[parameter])
 
-    def _comparison(self) -> Test:
+    def _comparison(self) -> Condition:
         path = self._path()
         if self._take("IN"):
             return self._in(path)
         comparison = self._next()
-        if comparison not in {"=", "<", "<=", ">", ">="}:
+        if comparison not in COMPARISONS:
             raise bad_request("A comparison is expected: = < <= > >= or IN.")
         parameter = self._parameter()
-        return lambda given: _compares(path, comparison, given[parameter])
+        return compares(path, comparison, parameter)
 
-    def _in(self, path: Path) -> Test:
-        if path != ("id",):
+    def _in(self, path: Path) -> Condition:
+        if path != ID:
             raise bad_request("Only c.id can be tested by IN.")
         self._expect("(")
         names = [self._parameter()]
         while self._take(","):
             names.append(self._parameter())
+        if len(names) > MOST_OF_AN_IN:
+            raise bad_request(f"IN takes at most {MOST_OF_AN_IN} values.")
         self._expect(")")
-        return lambda given: _is_in(path, [given[name] for name in names])
+        return is_one_of(path, lambda given: [given[name] for name in names])
 
     def _path(self) -> Path:
         self._expect("c")
@@ -295,45 +302,6 @@ class _Parser:
             token = found[found.lastindex or 0]
             self._tokens.append((token, found.end() - len(token), found.end()))
             at = found.end()
-
-
-def _always(_given: Parameters) -> Predicate:
-    return lambda _item: True
-
-
-def _any_of(tests: list[Test]) -> Test:
-    def bind(given: Parameters) -> Predicate:
-        predicates = [test(given) for test in tests]
-        return lambda item: any(predicate(item) for predicate in predicates)
-
-    return bind
-
-
-def _all_of(tests: list[Test]) -> Test:
-    def bind(given: Parameters) -> Predicate:
-        predicates = [test(given) for test in tests]
-        return lambda item: all(predicate(item) for predicate in predicates)
-
-    return bind
-
-
-def _compares(path: Path, comparison: str, value: Any) -> Predicate:
-    return lambda item: holds(comparison, at(item, path), value)
-
-
-def _is_in(path: Path, values: Any) -> Predicate:
-    if not isinstance(values, list):
-        return lambda _item: False
-    texts = frozenset(value for value in values if isinstance(value, str))
-    others = [value for value in values if not isinstance(value, str)]
-
-    def test(item: Mapping[str, Any]) -> bool:
-        value = at(item, path)
-        if isinstance(value, str):
-            return value in texts
-        return any(holds("=", value, other) for other in others)
-
-    return test
 
 
 def _unquoted(token: str) -> str:

@@ -37,16 +37,15 @@ def at(document: Any, path: Path) -> Any:
     return document
 
 
-def holds(comparison: str, left: Any, right: Any) -> bool:
-    """Compare two values; of different types, nothing holds."""
-    rank = type_rank(left)
-    if rank is None or rank != type_rank(right):
-        return False
-    if comparison == "=":
-        return _equal(left, right)
+def comparison_with(comparison: str, value: Any) -> Callable[[Any], bool]:
+    """Return what compares others with a value; nothing of another type, or undefined, ever holds."""
+    rank = type_rank(value)
+    if rank is not None and _NULL < rank < _ARRAY:
+        compare, types = COMPARISONS[comparison], _TYPES[rank]
+        return lambda other: type(other) in types and compare(other, value)
     if rank == _NULL:
-        return comparison in {"<=", ">="}
-    return rank < _ARRAY and COMPARISONS[comparison](left, right)
+        return lambda other: other is None and comparison in {"=", "<=", ">="}
+    return lambda other: comparison == "=" and _equal(other, value)
 
 
 def sort_key(value: Any) -> SortKey | None:
@@ -67,13 +66,16 @@ def type_rank(value: Any) -> int | None:
 
 
 def _equal(left: Any, right: Any) -> bool:
+    if type_rank(left) != type_rank(right):
+        return False
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(holds("=", left[name], right[name]) for name in left)
+        return left.keys() == right.keys() and all(_equal(left[name], right[name]) for name in left)
     if isinstance(left, list):
-        return len(left) == len(right) and all(holds("=", *pair) for pair in zip(left, right, strict=True))
+        return len(left) == len(right) and all(map(_equal, left, right))
     return bool(left == right)
 
 
 _NULL = 0
 _ARRAY = 4
-_RANKS: Mapping[type, int] = {type(None): 0, bool: 1, int: 2, float: 2, str: 3, list: _ARRAY, dict: 5}
+_TYPES: Mapping[int, tuple[type, ...]] = {1: (bool,), 2: (int, float), 3: (str,)}
+_RANKS: Mapping[type, int] = {type(None): _NULL, bool: 1, int: 2, float: 2, str: 3, list: _ARRAY, dict: 5}

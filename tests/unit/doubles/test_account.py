@@ -14,7 +14,7 @@ from tests.unit.doubles.talking import TEAM, item, post_item
 
 
 async def test_a_container_that_is_there_is_not_created_again(database: DatabaseProxy) -> None:
-    """Creating a container twice answers 409, and creating it if it is missing gives the one that is there."""
+    """Creating a container twice answers 409; creating it if it is missing gives the one that is there."""
     key = PartitionKey("/id")
     await database.create_container("providers", key, default_ttl=60)
 
@@ -67,9 +67,8 @@ async def test_partition_keys_outside_the_service_or_the_double_are_refused(
     assert refused.value.status_code == 400
 
 
-async def test_the_partition_key_of_a_container_stays(
-    database: DatabaseProxy, container: ContainerProxy
-) -> None:
+@pytest.mark.usefixtures("container")
+async def test_the_partition_key_of_a_container_stays(database: DatabaseProxy) -> None:
     """Replacing a container can change its lifetime, and not its partition key."""
     with pytest.raises(CosmosHttpResponseError):
         await database.replace_container("shards", PartitionKey("/other"))
@@ -80,6 +79,7 @@ async def test_the_partition_key_of_a_container_stays(
     assert (await changed.read())["defaultTtl"] == 5
 
 
-async def test_nobody_comes_in_without_a_key(cosmos: CosmosDouble, container: ContainerProxy) -> None:
+@pytest.mark.usefixtures("container")
+async def test_nobody_comes_in_without_a_key(cosmos: CosmosDouble) -> None:
     """A request without the authorization header answers 401."""
     assert await post_item(cosmos, item("a"), x_ms_documentdb_partitionkey='["t1","team"]') == 401
