@@ -13,15 +13,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from bench.processes import Cost, sync_once
 from bench.source import running
+from bench.startup import APPS, PATHS, first_answer
 from shared.backends.system_clock import SystemClock
-from tests.doubles.cloud import LocalCloud, local_cloud
+from tests.doubles.cloud import LocalCloud, local_cloud, provision_database
 
 SCENARIOS = (("first load", 0), ("nothing changed", 0), ("1 % changed", 1))
 
@@ -29,12 +32,13 @@ SCENARIOS = (("first load", 0), ("nothing changed", 0), ("1 % changed", 1))
 def main() -> None:
     parser = argparse.ArgumentParser(description="Count and time the inbound job in azure mode.")
     parser.add_argument("--records", type=int, default=20_000)
-    records = parser.parse_args().records
+    parser.add_argument("--starts", type=int, default=7, help="cold starts of each kind (default: 7)")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_measure(Path(folder), records))
+        asyncio.run(_measure(Path(folder), options.records, options.starts))
 
 
-async def _measure(folder: Path, records: int) -> None:
+async def _measure(folder: Path, records: int, starts: int) -> None:
     print(
         f"{records:,} records; requests per 1,000 records, estimated request units each, records per second"
     )
@@ -45,7 +49,39 @@ async def _measure(folder: Path, records: int) -> None:
                 embedded = await asyncio.to_thread(sync_once, source, folder, records)
                 with _counted(cloud) as counts:
                     azure = await asyncio.to_thread(sync_once, source, folder, records, 1000, variables)
-            print(f"  {name:<16} {_described(counts, embedded, azure, records)}")
+            print(f"  {name:<16} {_described(counts, embedded, azure, records)}", flush=True)
+        await _measure_starts(cloud, folder, variables, starts)
+
+
+async def _measure_starts(cloud: LocalCloud, folder: Path, variables: Mapping[str, str], starts: int) -> None:
+    print(f"from process start, medians of {starts}")
+    for path in PATHS:
+        seconds: dict[str, list[float]] = {"embedded": [], "azure": []}
+        for _ in range(starts):
+            for backend, found in seconds.items():
+                chosen = variables if backend == "azure" else {}
+                found.append(await asyncio.to_thread(first_answer, APPS["app"], PATHS[path], chosen))
+        embedded, azure = (median(found) * 1000 for found in seconds.values())
+        print(
+            f"  first answer ({path}): embedded {embedded:.0f} ms, azure {azure:.0f} ms ({azure / embedded:.2f})"
+        )
+    synced = [await _first_record(cloud, folder / f"start-{number}", variables) for number in range(starts)]
+    print(f"  first synced record: azure {median(synced) * 1000:.0f} ms")
+
+
+async def _first_record(cloud: LocalCloud, folder: Path, variables: Mapping[str, str]) -> float:
+    """Return the seconds until the store has a shard more, of a source with one edited record."""
+    folder.mkdir()
+    own = {**variables, "INTEGRATIONS_COSMOS_DATABASE": f"first-{folder.name}"}
+    await provision_database(cloud.cosmos, own["INTEGRATIONS_COSMOS_DATABASE"])
+    with running(1) as source:
+        written, started = cloud.cosmos.counters.writes["shards"], time.perf_counter()
+        syncing = asyncio.create_task(asyncio.to_thread(sync_once, source, folder, 1, 1000, own))
+        while cloud.cosmos.counters.writes["shards"] == written and not syncing.done():
+            await asyncio.sleep(0.002)
+        seconds = time.perf_counter() - started
+        await syncing
+    return seconds
 
 
 @contextmanager

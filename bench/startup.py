@@ -17,6 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,18 +33,20 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(runs):
         for name, (app, path) in cases.items():
-            seconds[name].append(_first_answer(APPS[app], PATHS[path]))
+            seconds[name].append(first_answer(APPS[app], PATHS[path]))
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     print(f"from process start to the first 200, medians of {runs} runs")
     for name, median in medians.items():
         print(f"  {name:<12} {median * 1000:6.0f} ms   {median / medians['bare, live']:.2f} x bare")
 
 
-def _first_answer(app: str, path: str) -> float:
+def first_answer(app: str, path: str, variables: Mapping[str, str] | None = None) -> float:
+    """Return the seconds from the start of a process to its first answer at a path."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         command = [sys.executable, "-m", "devhost", "--app", app, "--port", str(port), "--quiet"]
         environment = {**os.environ, "INTEGRATIONS_DATA_DIR": folder, "INTEGRATIONS_LOG_LEVEL": "error"}
+        environment |= variables or {}
         command += ["--keys-file", f"{folder}/keys.json"]
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)

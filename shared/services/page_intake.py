@@ -27,7 +27,7 @@ from shared.telemetry.logs import get_logger
 READ_AT_ONCE = 1_000
 """Shards that are looked up in one go."""
 
-WRITE_AT_ONCE = 250
+WRITE_AT_ONCE = 500
 """Shards that are written in one go, while the next are being mapped."""
 
 _TOO_LARGE = DocumentTooLargeError("The shard would be over 2 MB; map fewer or smaller fields.")

@@ -54,7 +54,7 @@ async def local_cloud(
         declared = [replace(queue, lock_seconds=lock_seconds) for queue in QUEUES.values()]
         queues = await Broker(declared, clock).start()
         stack.push_async_callback(queues.stop)
-        await _provision(cosmos.endpoint)
+        await provision_database(cosmos)
         if blobs_url:
             await create_container(blobs_url, CONTAINER)
         environment = {
@@ -72,8 +72,9 @@ async def local_cloud(
         yield LocalCloud(identity, cosmos, queues, vault, environment)
 
 
-async def _provision(endpoint: str) -> None:
-    connection = await CosmosConnection.open(endpoint, COSMOS_KEY, DATABASE)
+async def provision_database(cosmos: CosmosDouble, database: str = DATABASE) -> None:
+    """Make a database with the declared containers."""
+    connection = await CosmosConnection.open(cosmos.endpoint, COSMOS_KEY, database)
     try:
         await provision(connection)
     finally:

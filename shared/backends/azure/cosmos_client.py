@@ -32,7 +32,6 @@ class CosmosOptions:
         throttle_retries: How often the SDK repeats a request that was throttled (429), each time after the
             pause that the service asks for.
         throttle_seconds: And no longer than this in sum.
-        verify_tls: False only for a local server with a certificate of its own.
         discover_endpoints: False for a local server, which has one address.
     """
 
@@ -40,7 +39,6 @@ class CosmosOptions:
     call_seconds: float = 30.0
     throttle_retries: int = 5
     throttle_seconds: int = 10
-    verify_tls: bool = True
     discover_endpoints: bool = True
 
 
@@ -75,7 +73,6 @@ class CosmosConnection:
         client = CosmosClient(
             endpoint,
             credential,
-            connection_verify=options.verify_tls,
             enable_endpoint_discovery=options.discover_endpoints,
             retry_throttle_total=options.throttle_retries,
             retry_throttle_backoff_max=options.throttle_seconds,
