@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,18 @@ class Cost:
     peak_mb: float
 
 
-def sync_once(source: str, folder: Path, records: int, page: int = 1000) -> Cost:
+def sync_once(
+    source: str, folder: Path, records: int, page: int = 1000, variables: Mapping[str, str] | None = None
+) -> Cost:
     """Sync all records of a source in a process of its own; exits where it fails or reads another number."""
     command = [sys.executable, "-m", "bench.inbound", "--source", source, "--page", str(page)]
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*command, "--db", str(folder / "x.db")], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
+        [*command, "--db", str(folder / "x.db")],
+        cwd=ROOT,
+        env={**os.environ, **(variables or {})},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     with process:
         assert process.stdout is not None

@@ -42,9 +42,10 @@ CITIES = (("Zurich", "8001", "CH"), ("Lyon", "69001", "FR"), ("Berlin", "10115",
 
 
 @contextmanager
-def running(records: int) -> Iterator[str]:
-    """Serve accounts from a process of its own; gives the URL of the list."""
+def running(records: int, edited_percent: int = 0) -> Iterator[str]:
+    """Serve accounts from a process of its own, some of them edited; gives the URL of the list."""
     command = [sys.executable, "-m", "bench.source", "--records", str(records)]
+    command += ["--edited-percent", str(edited_percent)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -86,16 +87,26 @@ def account(number: int) -> dict[str, Any]:
     }
 
 
-def _page(records: int, query: Any) -> bytes:
+def _shown(number: int, edited_percent: int) -> dict[str, Any]:
+    """Return an account as it is now: of a hundred that follow each other the first few were edited."""
+    if number % 100 >= edited_percent:
+        return account(number)
+    return {**account(number), "numberOfEmployees": number % 20_000 + 1, "etag": "edited"}
+
+
+def _page(records: int, edited_percent: int, query: Any) -> bytes:
     start, limit = int(query.get("cursor", 0)), min(int(query.get("limit", 1000)), LARGEST_PAGE)
     end = min(start + limit, records)
     following = str(end) if end < records else None
-    return orjson.dumps({"records": [account(n) for n in range(start, end)], "nextPageToken": following})
+    shown = [_shown(number, edited_percent) for number in range(start, end)]
+    return orjson.dumps({"records": shown, "nextPageToken": following})
 
 
-async def _serve(records: int) -> None:
+async def _serve(records: int, edited_percent: int) -> None:
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=_page(records, request.query), content_type="application/json")
+        return web.Response(
+            body=_page(records, edited_percent, request.query), content_type="application/json"
+        )
 
     app = web.Application()
     app.router.add_get("/cursor", answer)
@@ -109,7 +120,9 @@ async def _serve(records: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve accounts by cursor pages.")
     parser.add_argument("--records", type=int, default=100_000)
-    asyncio.run(_serve(parser.parse_args().records))
+    parser.add_argument("--edited-percent", type=int, default=0)
+    options = parser.parse_args()
+    asyncio.run(_serve(options.records, options.edited_percent))
 
 
 if __name__ == "__main__":

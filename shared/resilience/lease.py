@@ -36,11 +36,21 @@ _log = get_logger("lease")
 class Lease:
     """A lease in hand."""
 
-    def __init__(self, name: str, clock: Clock, fencing_token: int, valid_until: float) -> None:
-        self.name = name
-        self.fencing_token = fencing_token
+    def __init__(self, clock: Clock, document: Document, valid_until: float) -> None:
+        self.document = document
+        """What the store holds, as far as this holder knows."""
         self._clock = clock
         self._valid_until = valid_until
+
+    @property
+    def name(self) -> str:
+        """What the lease is on."""
+        return str(self.document.body["id"])
+
+    @property
+    def fencing_token(self) -> int:
+        """Grows with every change of hands."""
+        return int(self.document.body["fencingToken"])
 
     def check(self) -> None:
         """Make sure that the lease still holds; call it before every write that relies on it.
@@ -53,9 +63,14 @@ class Lease:
                 f"The lease on {self.name} ran out; its work is given back to be done again."
             )
 
-    def extend(self, valid_until: float) -> None:
+    def extend(self, document: Document, valid_until: float) -> None:
         """Note that the store has renewed the lease up to this monotonic time."""
+        self.document = document
         self._valid_until = valid_until
+
+    def lose(self) -> None:
+        """Note that somebody else has the lease."""
+        self._valid_until = self._clock.monotonic()
 
 
 class Leases:
@@ -90,8 +105,8 @@ class Leases:
             UnavailableError: The store does not answer.
         """
         document, started = await self._acquire_within(patience_seconds, scope, name)
-        lease = Lease(name, self._clock, document.body["fencingToken"], started + self._seconds)
-        renewal = asyncio.create_task(self._keep(lease, document), name=f"renew lease {name}")
+        lease = Lease(self._clock, document, started + self._seconds)
+        renewal = asyncio.create_task(self._keep(lease), name=f"renew lease {name}")
         try:
             yield lease
         finally:
@@ -99,7 +114,7 @@ class Leases:
             (ended,) = await asyncio.gather(renewal, return_exceptions=True)
             if isinstance(ended, Exception):
                 _log.error("Renewing the lease on %s ended", name, exc_info=ended)
-            await self._release(scope, name, lease.fencing_token)
+            await self._release(lease)
 
     async def _acquire_within(self, patience_seconds: float, scope: str, name: str) -> tuple[Document, float]:
         """Return the lease's document, and when it was asked for."""
@@ -129,30 +144,36 @@ class Leases:
             raise LeaseHeldError(f"{name} was taken at this moment.", retry_after_seconds=1) from None
         return Document(body, etag)
 
-    async def _keep(self, lease: Lease, document: Document) -> None:
+    async def _keep(self, lease: Lease) -> None:
         """Renew until cancelled. A lease that can't be renewed runs out, and `check` tells its holder."""
         while True:
             await self._clock.sleep(self._seconds / 3)
             started = self._clock.monotonic()
-            body = self._body(document.body["scope"], document.body["id"], lease.fencing_token)
+            body = self._body(lease.document.body["scope"], lease.name, lease.fencing_token)
             try:
-                document = Document(body, await self._store.put(_CONTAINER, body, if_match=document.etag))
+                etag = await self._store.put(_CONTAINER, body, if_match=lease.document.etag)
             except StaleWriteError:
-                lease.extend(started)
+                lease.lose()
                 return
             except IntegrationError as error:
                 _log.warning(
                     "A lease could not be renewed", extra={"metadata": {"lease": lease.name}}, exc_info=error
                 )
                 continue
-            lease.extend(started + self._seconds)
+            lease.extend(Document(body, etag), started + self._seconds)
 
-    async def _release(self, scope: str, name: str, fencing_token: int) -> None:
+    async def _release(self, lease: Lease) -> None:
         """Give the lease back, if it is still ours. Failing to is not an error: it runs out by itself."""
         with contextlib.suppress(IntegrationError):
-            held = await self._store.get(_CONTAINER, (scope,), name)
-            if held and held.body["owner"] == self._owner and held.body["fencingToken"] == fencing_token:
-                await self._store.put(_CONTAINER, {**held.body, "owner": None}, if_match=held.etag)
+            try:
+                await self._free(lease.document)
+            except StaleWriteError:  # somebody else has it by now, or a renewal was cancelled under way
+                held = await self._store.get(_CONTAINER, (lease.document.body["scope"],), lease.name)
+                if held and _holder(held) == _holder(lease.document):
+                    await self._free(held)
+
+    async def _free(self, held: Document) -> None:
+        await self._store.put(_CONTAINER, {**held.body, "owner": None}, if_match=held.etag)
 
     def _body(self, scope: str, name: str, fencing_token: int) -> JsonObject:
         now = self._clock.now()
@@ -165,6 +186,10 @@ class Leases:
             "schemaVersion": 1,
             "updatedAt": rfc3339(now),
         }
+
+
+def _holder(held: Document) -> tuple[str | None, int]:
+    return held.body["owner"], held.body["fencingToken"]
 
 
 async def release_abandoned(store: DocumentStore) -> None:

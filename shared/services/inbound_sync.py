@@ -211,9 +211,11 @@ class InboundSync:
 
     async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         """Do the step of this number, unless it is done already; return the next, or None at the end."""
-        await self._records.require_current(execution)
-        integration, provider = await self._subject(execution)
-        checkpoints = [await self._checkpoints.load(integration, entity) for entity in execution.entities]
+        _, integration = await asyncio.gather(
+            self._records.require_current(execution), self._integration(execution)
+        )
+        loading = (self._checkpoints.load(integration, entity) for entity in execution.entities)
+        provider, checkpoints = await asyncio.gather(self._provider(integration), asyncio.gather(*loading))
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == _next_part(progress):
             execution = await self._records.started(execution)
@@ -227,19 +229,22 @@ class InboundSync:
         await self._records.completed(execution, progress)
         return None
 
-    async def _subject(self, execution: SyncExecution) -> tuple[Integration, Provider]:
+    async def _integration(self, execution: SyncExecution) -> Integration:
         integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
         if integration is None:
             raise ConfigurationError("The integration was deleted while its run was under way.")
         if integration.status is not IntegrationStatus.ACTIVE:
             raise ConfigurationError("The integration was disabled while its run was under way.")
+        return integration
+
+    async def _provider(self, integration: Integration) -> Provider:
         try:
             provider = await self._providers.get(integration.provider_category, integration.provider_id)
         except NotFoundError as error:
             raise ConfigurationError(str(error)) from None
         if provider.status is ProviderStatus.DISABLED:
             raise ConfigurationError(f"The provider {provider.id} is disabled.")
-        return integration, provider
+        return provider
 
     async def _go_on(
         self, step: Step, provider: Provider, checkpoints: list[Checkpoint]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import time
@@ -20,6 +21,8 @@ from tests.integration.systems.installs import npm_packages
 PACKAGE = "@vercel/cosmosdb-server@1.0.1"
 START_SECONDS = 30
 STOP_SECONDS = 10
+CLOSING_TURNS = 20
+"""Turns of the event loop; the server ends TLS connections by itself, and asyncio needs a few to see it."""
 OPTIONS = CosmosOptions(verify_tls=False, discover_endpoints=False)
 
 DIFFERENCES: dict[str, tuple[str, ...]] = {
@@ -83,6 +86,8 @@ class CosmosdbServer:
             yield CosmosDocumentStore(connection, SystemClock())
         finally:
             await connection.close()
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ async def local_cloud(
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(IdentityDouble(clock))
         cosmos = await stack.enter_async_context(CosmosDouble(clock))
-        vault = await stack.enter_async_context(running_vault(folder, clock))
+        vault = await stack.enter_async_context(running_vault(folder, clock, accepts=identity.knows))
         declared = [replace(queue, lock_seconds=lock_seconds) for queue in QUEUES.values()]
         queues = await Broker(declared, clock).start()
         stack.push_async_callback(queues.stop)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from tests.doubles.credential import TOKEN
 from tests.doubles.faults import Faults, Handler
 from tests.doubles.keyvault.vault import RefusedError, Vault
 
@@ -17,8 +18,8 @@ CHALLENGE = (
 PAGE = 25
 
 
-def make_app(vault: Vault, faults: Faults) -> web.Application:
-    app = web.Application(middlewares=[faults.middleware, _answer_errors, _authorize])
+def make_app(vault: Vault, faults: Faults, accepts: Callable[[str], bool]) -> web.Application:
+    app = web.Application(middlewares=[faults.middleware, _answer_errors, _authorized(accepts)])
     resource = _Resource(vault)
     app.add_routes(
         [
@@ -81,17 +82,23 @@ class _Resource:
         return web.json_response({"value": items[start:end], "nextLink": following})
 
 
-@web.middleware
-async def _authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-        return web.json_response(
-            {"error": {"code": "Unauthorized", "message": "AKV10000"}},
-            status=401,
-            headers={"WWW-Authenticate": CHALLENGE},
-        )
-    if "api-version" not in request.query:
-        raise RefusedError(400, "BadParameter")
-    return await handler(request)
+def _authorized(accepts: Callable[[str], bool]) -> Middleware:
+    """Answer who has no accepted token with the challenge."""
+
+    @web.middleware
+    async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not accepts(token):
+            return web.json_response(
+                {"error": {"code": "Unauthorized", "message": "AKV10000"}},
+                status=401,
+                headers={"WWW-Authenticate": CHALLENGE},
+            )
+        if "api-version" not in request.query:
+            raise RefusedError(400, "BadParameter")
+        return await handler(request)
+
+    return authorize
 
 
 @web.middleware

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.domain.errors import LeaseHeldError, LeaseLostError
-from shared.ports.documents import DocumentStore
+from shared.ports.documents import DocumentStore, JsonObject
 from shared.resilience.lease import LEASE_SECONDS, POLL_SECONDS, Leases, release_abandoned
 from tests.fakes.clock import ManualClock
 
@@ -25,6 +26,25 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[DocumentSto
     opened = await SqliteDocumentStore.open(tmp_path / "documents.db", clock)
     yield opened
     await opened.close()
+
+
+class SilentStore:
+    """Passes everything on; while it is silent, no answer to a write comes back."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self.silent = False
+        self.written = asyncio.Event()
+        self.get = store.get
+        self._store = store
+
+    async def put(
+        self, container: str, body: JsonObject, *, if_match: str | None = None, if_absent: bool = False
+    ) -> str:
+        etag = await self._store.put(container, body, if_match=if_match, if_absent=if_absent)
+        if self.silent:
+            self.written.set()
+            await asyncio.Event().wait()
+        return etag
 
 
 async def test_only_one_of_many_gets_the_lease(store: DocumentStore, clock: ManualClock) -> None:
@@ -101,6 +121,22 @@ async def test_a_late_release_does_not_take_the_lease_from_its_next_holder(
         with pytest.raises(LeaseHeldError):
             async with Leases(store, clock, "third").hold("acme", "thing"):
                 pytest.fail("the lease is held")
+
+
+async def test_an_end_amid_a_renewal_frees_the_lease_all_the_same(
+    store: DocumentStore, clock: ManualClock
+) -> None:
+    """The store has carried the renewal out, and its holder has not heard of it."""
+    unheard = SilentStore(store)
+    async with Leases(cast("DocumentStore", unheard), clock, "first").hold("acme", "thing"):
+        unheard.silent = True
+        while LEASE_SECONDS / 3 not in clock.slept:
+            await store.get("leases", ("acme",), "thing")  # every look lets the renewal begin
+        clock.advance(LEASE_SECONDS / 3)
+        await unheard.written.wait()
+        unheard.silent = False
+    async with Leases(store, clock, "second").hold("acme", "thing") as lease:
+        assert lease.fencing_token == 2
 
 
 async def test_the_only_process_frees_what_its_dead_predecessor_held(

@@ -234,7 +234,7 @@ async def test_large_documents_share_batches_by_their_size(
 
 
 async def test_the_largest_documents_go_alone(store: CosmosDocumentStore) -> None:
-    """A document of the full 2 MB is written among others, though no batch could hold it."""
+    """A document of the full 2 MB is written among others, on condition too, although no batch holds it."""
     overhead = len(b'{"id":"a","tenantId":"t","text":""}')
     largest = body("a", text="x" * (MAX_DOCUMENT_BYTES - overhead))
 
