@@ -9,8 +9,6 @@ from tests.integration.outage_world import PAGE, outage_world
 from tests.integration.outages import OUTAGES
 from tests.unit.services.sync_world import record
 
-# The SDK leaves the sockets of broken connections open.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 PAGES = 10
 
