@@ -73,19 +73,12 @@ class InterruptedAdapter(FakeAdapter):
 
 
 class OutageWorld:
-    """One process of the app, its services, and what a test wants to know of them.
-
-    Attributes:
-        completed: How many messages the host completed.
-        completed_in_outage: How many of them while the outage was on.
-    """
+    """One process of the app, its services, and what a test wants to know of them."""
 
     def __init__(
         self, sync: SyncWorld, cosmos: CosmosDouble, bench: Bench, clock: PassingClock, outage: Outage
     ) -> None:
         self.outage = outage
-        self.completed = 0
-        self.completed_in_outage = 0
         self._sync = sync
         self._cosmos = cosmos
         self._bench = bench
@@ -135,14 +128,12 @@ class OutageWorld:
         assert self._receiver
         step = SyncMessage.model_validate_json(message.body)
         try:
-            await run_step(self._sync.sync, step)
+            await run_step(self._sync.sync, step, self._clock)
         except RetryableError:
             settle = self._receiver.abandon
         else:
             self._check_stored(step)
             settle = self._receiver.complete
-            self.completed += 1
-            self.completed_in_outage += self.outage.is_on
         try:
             await settle(message)
         except (LeaseLostError, RetryableError):
@@ -162,7 +153,9 @@ class OutageWorld:
 
 
 @asynccontextmanager
-async def outage_world(records: Sequence[SourceRecord], at: int, trouble: Trouble) -> AsyncIterator[OutageWorld]:
+async def outage_world(
+    records: Sequence[SourceRecord], at: int, trouble: Trouble
+) -> AsyncIterator[OutageWorld]:
     """Give a world in which there is trouble from the fetch of that number on, for a minute."""
     clock = PassingClock()
     async with AsyncExitStack() as stack:

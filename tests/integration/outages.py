@@ -54,10 +54,6 @@ class Outage:
         self._turn_end = 0.0
         self.is_over = False
 
-    @property
-    def is_on(self) -> bool:
-        return self._end is not None and not self.is_over
-
     async def begin(self) -> None:
         self._end = self._clock.monotonic() + OUTAGE_SECONDS
         await self._turn()

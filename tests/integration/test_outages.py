@@ -9,7 +9,6 @@ from tests.integration.outage_world import PAGE, outage_world
 from tests.integration.outages import OUTAGES
 from tests.unit.services.sync_world import record
 
-
 PAGES = 10
 
 
@@ -21,7 +20,6 @@ async def test_a_load_survives_an_outage(outage: str, monkeypatch: pytest.Monkey
     async with outage_world(records, PAGES // 2, OUTAGES[outage]) as world:
         run = await world.load()
 
-        print(outage, world.seconds, world.completed, world.completed_in_outage)
         assert world.outage.is_over
         assert (run.status, run.counts.created, run.counts.read) == ("succeeded", len(records), len(records))
         assert world.shards() == {one.external_id: (one.data["name"], one.data["size"]) for one in records}
