@@ -2,7 +2,8 @@
 
 A Python function can complete a message (return) or abandon it (raise); the platform moves it to the
 dead-letter sub-queue after its tenth delivery. An abandoned message comes back at once, so whatever asks for
-time is sent again with a delay instead, as a new message that counts its attempts.
+time is sent again with a delay instead, as a new message that counts its attempts. Where that can't be sent
+either, the message is kept for a while before it is abandoned.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from shared.domain.errors import (
     UnreadableMessageError,
 )
 from shared.domain.sync import SyncMessage
+from shared.ports.clock import Clock
 from shared.services.inbound_sync import InboundSync
 from shared.telemetry.logs import get_logger, log_context
 
@@ -29,6 +31,9 @@ MAX_ATTEMPTS = 10
 """How often a step may fail before its run is given up (the guide's max delivery count)."""
 
 MAX_DELAY_SECONDS = 900.0
+ABANDON_AFTER_SECONDS = 20.0
+"""Ten deliveries so far apart outlast three minutes; after a step's 570 s the host's 600 are not reached."""
+
 _FIRST_DELAY_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 30.0
 _log = get_logger("messages")
@@ -63,7 +68,7 @@ def outcome_of(error: Exception) -> Outcome:
     return next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
 
 
-async def run_step(inbound: InboundSync, message: SyncMessage) -> None:
+async def run_step(inbound: InboundSync, message: SyncMessage, clock: Clock) -> None:
     """Run one step of a sync and carry out what its outcome asks for.
 
     Raises:
@@ -73,7 +78,15 @@ async def run_step(inbound: InboundSync, message: SyncMessage) -> None:
         try:
             await inbound.run(message)
         except Exception as error:  # noqa: BLE001 - the edge: the table has a row for whatever comes
-            await _settle(inbound, message, error)
+            await _settle_or_keep(inbound, message, error, clock)
+
+
+async def _settle_or_keep(inbound: InboundSync, message: SyncMessage, error: Exception, clock: Clock) -> None:
+    try:
+        await _settle(inbound, message, error)
+    except RetryableError:
+        await clock.sleep(ABANDON_AFTER_SECONDS)
+        raise
 
 
 async def _settle(inbound: InboundSync, message: SyncMessage, error: Exception) -> None:

@@ -44,4 +44,5 @@ async def _run(message: ServiceBusMessage) -> None:
     except ValidationError as error:
         problems = ", ".join(str(item["loc"]) for item in error.errors())
         raise UnreadableMessageError(f"The message is no step of a sync; wrong are: {problems}") from None
-    await run_step((await bootstrap.runtime()).inbound_sync, step)
+    runtime = await bootstrap.runtime()
+    await run_step(runtime.inbound_sync, step, runtime.clock)

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
 class Runtime:
     """What the entry points use. `message_source` is for a local host; in Azure the platform receives."""
 
+    clock: Clock
     tokens: TokenVerifier
     message_source: MessageSource
     providers: Providers
@@ -266,6 +267,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         clock=clock,
     )
     return Runtime(
+        clock=clock,
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),

@@ -18,6 +18,7 @@ from shared.domain.errors import (
     NotFoundError,
     ProviderContractError,
     ResyncRequiredError,
+    RetryableError,
     StopError,
     UnavailableError,
 )
@@ -154,7 +155,9 @@ class InboundSync:
 
     async def postpone(self, message: SyncMessage, delay_seconds: float) -> None:
         """Enqueue a step of a run again, to be delivered after a delay."""
-        await self._records.postponed(message.tenant_id, message.execution_id, delay_seconds)
+        # Without the note the run may look lost, and one message too many be sent: no reason to send none.
+        with contextlib.suppress(RetryableError):
+            await self._records.postponed(message.tenant_id, message.execution_id, delay_seconds)
         await self._requests.send(message, delay_seconds)
 
     async def give_up(self, message: SyncMessage, error: IntegrationError) -> None:

@@ -12,9 +12,12 @@ class FakeSender:
     def __init__(self) -> None:
         self.sent: list[OutgoingMessage] = []
         self.queues: list[str] = []
+        self.fault: Exception | None = None
         self._seen: set[str] = set()
 
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
+        if self.fault:
+            raise self.fault
         for message in messages:
             if message.message_id not in self._seen:
                 self._seen.add(message.message_id)

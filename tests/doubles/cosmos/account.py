@@ -70,6 +70,15 @@ class Account:
             raise bad_request("Collection was deleted and created again.", substatus=OTHER_CONTAINER)
         return container
 
+    def bodies(self, name: str) -> list[dict[str, Any]]:
+        """Return the living documents of the containers of this name."""
+        return [
+            item.body
+            for database in self._databases.values()
+            if name in database.containers
+            for item in database.containers[name].between("", END)
+        ]
+
     def range_of(self, place: str) -> int:
         """Return the number of the physical partition."""
         return next(number for number, (start, end) in enumerate(self.ranges) if start <= place < end)

@@ -60,6 +60,15 @@ class CosmosDouble:
         """The address for `CosmosClient`."""
         return f"http://{HOST}:{self._port}/"
 
+    @property
+    def is_listening(self) -> bool:
+        """False while connections are refused."""
+        return self._runner is not None
+
+    def stored(self, container: str) -> list[dict[str, Any]]:
+        """Return what a container holds, past every fault, in no order."""
+        return self._account.bodies(container)
+
     async def __aenter__(self) -> Self:
         await self.accept_connections()
         return self

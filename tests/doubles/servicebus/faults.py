@@ -50,6 +50,11 @@ class Faults:
         """Answer the next request on a queue late, by the double's clock."""
         self.add(Fault(operation, queue, delay_seconds=seconds))
 
+    def clear(self) -> None:
+        """Forget what is left, and let everybody in."""
+        self.refuse_connections = False
+        self._waiting.clear()
+
     def take(self, operation: Operation, queue: str) -> Fault | None:
         """Return the fault that a request meets, and count it as met."""
         for fault in self._waiting:

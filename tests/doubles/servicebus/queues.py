@@ -108,6 +108,11 @@ class BrokerQueue:
         else:
             self.remove(message)
 
+    @property
+    def has_ready(self) -> bool:
+        """True while a message could be received now."""
+        return any(one.state == ACTIVE and one.lock is None for one in self.messages.values())
+
     def plan_pump(self) -> None:
         """Deliver at the next turn of the loop, once for all that happens in this one."""
         if not self._pump_planned:

@@ -18,9 +18,6 @@ from tests.fakes.clock import FakeClock
 
 QUEUE = SYNC_INBOUND_SCHEDULED
 
-# The SDK leaves the sockets of broken connections open.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions._messages import MAX_ATTEMPTS, OUTCOMES, Outcome, outcome_of, run_step
+from functions._messages import ABANDON_AFTER_SECONDS, MAX_ATTEMPTS, OUTCOMES, Outcome, outcome_of, run_step
 from shared.domain import errors
 from shared.domain.errors import ThrottledError, UnavailableError
 from shared.domain.sync import ExecutionStatus, SyncMessage, SyncMode, Trigger
@@ -77,18 +77,18 @@ async def test_a_failing_step_is_sent_again_later_and_later(world: SyncWorld) ->
     delays = []
     for number in range(1, 5):
         world.adapter.faults[number] = UnavailableError("down")
-        await run_step(world.sync, step)
+        await run_step(world.sync, step, world.clock)
         delays.append(seconds_until(world, world.sender.sent[0]))
         (step,) = world.sender.steps()
     assert delays == [5, 10, 20, 40]
-    await run_step(world.sync, step)
+    await run_step(world.sync, step, world.clock)
     assert await world.status() is ExecutionStatus.SUCCEEDED
 
 
 async def test_a_provider_that_names_a_time_is_left_alone_until_then(world: SyncWorld) -> None:
     """What it asks for counts, if it is longer than our own delay."""
     world.adapter.faults[1] = ThrottledError("slow down", retry_after_seconds=120)
-    await run_step(world.sync, await first_step(world))
+    await run_step(world.sync, await first_step(world), world.clock)
     assert seconds_until(world, world.sender.sent[0]) == 120
 
 
@@ -97,7 +97,7 @@ async def test_a_run_is_given_up_after_its_last_attempt(world: SyncWorld) -> Non
     step = await first_step(world)
     for number in range(1, MAX_ATTEMPTS + 1):
         world.adapter.faults[number] = UnavailableError("the provider is down")
-        await run_step(world.sync, step)
+        await run_step(world.sync, step, world.clock)
         step = next(iter(world.sender.steps()), step)
     execution = await world.executions.get(TENANT, "run1")
     assert execution.status is ExecutionStatus.FAILED
@@ -111,10 +111,10 @@ async def test_waiting_for_another_step_is_no_attempt(world: SyncWorld) -> None:
     step = await first_step(world)
     async with world.leases.hold(TENANT, "sync.int1"):
         for _ in range(3 * MAX_ATTEMPTS):
-            await run_step(world.sync, step)
+            await run_step(world.sync, step, world.clock)
             assert seconds_until(world, world.sender.sent[0]) <= 30
             (step,) = world.sender.steps()
-    await run_step(world.sync, step)
+    await run_step(world.sync, step, world.clock)
     assert await world.status() is ExecutionStatus.SUCCEEDED
 
 
@@ -122,5 +122,20 @@ async def test_a_bug_is_left_to_the_dead_letter_queue(world: SyncWorld) -> None:
     """The message is abandoned, and the platform counts its deliveries."""
     world.adapter.faults[1] = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):
-        await run_step(world.sync, await first_step(world))
+        await run_step(world.sync, await first_step(world), world.clock)
     assert world.sender.sent == []
+
+
+async def test_a_message_that_cannot_be_sent_again_is_not_abandoned_at_once(world: SyncWorld) -> None:
+    """Ten deliveries in a row would bring it to the dead letters in an outage of seconds."""
+    step = await first_step(world)
+    world.adapter.faults[1] = UnavailableError("the provider is down")
+    world.sender.fault = UnavailableError("and so is the queue")
+    before = world.clock.monotonic()
+    with pytest.raises(UnavailableError, match="queue"):
+        await run_step(world.sync, step, world.clock)
+    assert world.clock.monotonic() - before >= ABANDON_AFTER_SECONDS
+
+    world.sender.fault = None
+    await run_step(world.sync, step, world.clock)
+    assert await world.status() is ExecutionStatus.SUCCEEDED

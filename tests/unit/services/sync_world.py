@@ -75,6 +75,7 @@ class SyncWorld:
         adapter: FakeAdapter | None = None,
         max_runs_per_tenant: int = 3,
         max_runs: int = 50,
+        sender: MessageSender | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -87,7 +88,7 @@ class SyncWorld:
         ids = count(1)
         self.active_runs = ActiveRunRepository(store, self.executions, clock)
         self.requests = SyncRequests(
-            self.executions, self.active_runs, self.sender, clock, lambda: f"run{next(ids)}"
+            self.executions, self.active_runs, sender or self.sender, clock, lambda: f"run{next(ids)}"
         )
         self.providers = ProviderRepository(store, lambda: [PROVIDER])
         checkpoints = CheckpointRepository(store, clock)

@@ -55,7 +55,7 @@ async def test_a_queued_run_that_is_cancelled_never_begins(world: SyncWorld) -> 
     cancelled = await world.records.cancel(TENANT, "run1")
     assert (cancelled.status, cancelled.finished_at) == (ExecutionStatus.CANCELLED, world.clock.now())
     assert await last_sync(world) == ("run1", "cancelled")
-    await run_step(world.sync, step)
+    await run_step(world.sync, step, world.clock)
     assert world.adapter.requests == []
     assert await world.status() is ExecutionStatus.CANCELLED
     await start(world)
@@ -70,7 +70,7 @@ async def test_a_crash_in_the_middle_of_cancelling_does_not_leave_the_integratio
     with pytest.raises(ProcessDeath):
         await world.records.cancel(TENANT, "run1")
     assert (await world.status(), await last_sync(world)) == (ExecutionStatus.CANCELLED, None)
-    await run_step(world.sync, step)
+    await run_step(world.sync, step, world.clock)
     assert await last_sync(world) == ("run1", "cancelled")
 
 
@@ -80,17 +80,17 @@ async def test_a_late_message_of_an_old_run_does_not_hide_the_newer_one(world: S
     await world.records.cancel(TENANT, "run1")
     world.adapter.requests.append(FetchRequest("thing", None, None, 1))  # nobody cancels from here on
     await world.run(SyncMode.FULL)
-    await run_step(world.sync, old)
+    await run_step(world.sync, old, world.clock)
     assert await last_sync(world) == ("run2", "partial")
 
 
 async def test_a_step_under_way_never_turns_a_cancelled_run_back(world: SyncWorld) -> None:
     """It is sent again once, finds the run ended, and no message is left."""
     step = await start(world)
-    await run_step(world.sync, step)
+    await run_step(world.sync, step, world.clock)
     assert await world.status() is ExecutionStatus.CANCELLED
     (again,) = world.sender.steps()
-    await run_step(world.sync, again)
+    await run_step(world.sync, again, world.clock)
     assert world.sender.steps() == []
     assert len(world.adapter.requests) == 1
     assert await world.status() is ExecutionStatus.CANCELLED

@@ -45,7 +45,7 @@ async def start(world: SyncWorld, number: int, tenant: str = TENANT) -> str:
 async def work_together(world: SyncWorld) -> None:
     """Handle all messages that are there at once, until there are none."""
     while steps := world.sender.steps():
-        await asyncio.gather(*(run_step(world.sync, step) for step in steps))
+        await asyncio.gather(*(run_step(world.sync, step, world.clock) for step in steps))
 
 
 def counting() -> CountingAdapter:
@@ -97,8 +97,8 @@ async def test_a_failing_run_makes_room_while_it_waits_for_its_next_attempt(tmp_
         world.adapter.faults[1] = UnavailableError("down")
         failing, waiting = await start(world, 1), await start(world, 2)
         first, second = world.sender.steps()
-        await run_step(world.sync, first)
-        await run_step(world.sync, second)
+        await run_step(world.sync, first, world.clock)
+        await run_step(world.sync, second, world.clock)
         assert await world.status(waiting) is ExecutionStatus.SUCCEEDED
         await work_together(world)
         assert await world.status(failing) is ExecutionStatus.SUCCEEDED

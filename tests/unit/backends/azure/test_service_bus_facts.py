@@ -14,9 +14,6 @@ from tests.doubles.servicebus import fast_sdk
 from tests.doubles.servicebus.bench import AHEAD, QUICK_WAITS, Bench, service_bus_bench
 from tests.fakes.clock import FakeClock
 
-# The SDK leaves the sockets of broken connections open.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 QUEUE = SYNC_INBOUND_SCHEDULED
 
 

@@ -31,9 +31,6 @@ from tests.doubles.servicebus import conditions, fast_sdk
 from tests.doubles.servicebus.bench import AHEAD, Bench, service_bus_bench
 from tests.fakes.clock import FakeClock
 
-# The SDK leaves the sockets of broken connections open.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 QUEUE = SYNC_INBOUND_SCHEDULED
 
 SDK_ERRORS = [kind for _, kind in inspect.getmembers(sdk, inspect.isclass) if kind.__module__ == sdk.__name__]
@@ -101,9 +98,6 @@ async def test_a_busy_namespace_says_how_long_to_wait(bench: Bench) -> None:
     assert busy.value.retry_after_seconds == BUSY_PAUSE_SECONDS
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # the SDK leaves the socket open
 async def test_refused_connections_are_an_outage(bench: Bench) -> None:
     """Neither half works without a connection, and both do when there is one again."""
     bench.broker.faults.refuse_connections = True
