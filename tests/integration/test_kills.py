@@ -25,3 +25,12 @@ async def test_a_sweep_that_is_killed_ends_as_if_it_had_not_been(tmp_path: Path)
     assert [result for result in results if not (result.equal and result.counted)] == []
     assert {result.status for result in results} == {"partial"}
     assert sum(result.died for result in results) >= len(SWEPT_PHASES)
+
+
+async def test_an_instance_that_is_killed_leaves_its_work_to_the_other(tmp_path: Path) -> None:
+    """Two instances share Azure's services; the one that does the work dies, and the other ends the run."""
+    phases = random.Random(9).sample(PHASES, k=len(PHASES) // 2)
+    results = await play_rounds(tmp_path, 300, phases, 9, "development", cloud=True)
+    assert [result for result in results if not (result.equal and result.counted)] == []
+    assert {result.status for result in results} == {"partial"}
+    assert any(result.died for result in results)

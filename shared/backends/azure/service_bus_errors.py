@@ -84,7 +84,11 @@ async def service_bus_call(timeout_seconds: float) -> AsyncIterator[None]:
 
     Raises:
         UnavailableError: It took longer, or the service failed; the other errors are the table's.
+        asyncio.CancelledError: The caller was cancelled, even if the SDK lost that: up to Python 3.11 its
+            `wait_for` does, when a frame comes at the same moment.
     """
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task else 0
     try:
         async with asyncio.timeout(timeout_seconds):
             yield
@@ -93,3 +97,5 @@ async def service_bus_call(timeout_seconds: float) -> AsyncIterator[None]:
         if meant is error:
             raise
         raise meant from error
+    if task and task.cancelling() > cancelled:
+        raise asyncio.CancelledError

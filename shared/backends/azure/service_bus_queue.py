@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from azure.servicebus import NEXT_AVAILABLE_SESSION, ServiceBusMessageBatch, ServiceBusSubQueue
 from azure.servicebus import exceptions as sdk
@@ -138,9 +138,8 @@ class ServiceBusSource:
             sub_queue=ServiceBusSubQueue.DEAD_LETTER if dead_letter else None,
             socket_timeout=self._waits.read_seconds,
         )
-        async with service_bus_call(self._timeout_seconds):
+        async with self._opened(receiver, self._timeout_seconds):
             await receiver.__aenter__()
-        self._open.add(receiver)
         return ServiceBusReceiver(receiver, self._timeout_seconds, self._waits, self._open.discard)
 
     async def open_next_session(self, queue: str, wait_seconds: float) -> ServiceBusSessionReceiver | None:
@@ -159,11 +158,22 @@ class ServiceBusSource:
             max_wait_time=wait_seconds,
             socket_timeout=self._waits.read_seconds,
         )
-        async with service_bus_call(wait_seconds + self._timeout_seconds):
+        async with self._opened(receiver, wait_seconds + self._timeout_seconds):
             if not await _got_session(receiver):
+                self._open.discard(receiver)
                 return None
-        self._open.add(receiver)
         return ServiceBusSessionReceiver(receiver, self._timeout_seconds, self._waits, self._open.discard)
+
+    @asynccontextmanager
+    async def _opened(self, receiver: SdkReceiver, timeout_seconds: float) -> AsyncIterator[None]:
+        """Hold on to a receiver that is being opened; one whose caller is cancelled is closed by `close`."""
+        self._open.add(receiver)
+        try:
+            async with service_bus_call(timeout_seconds):
+                yield
+        except Exception:
+            self._open.discard(receiver)
+            raise
 
     async def close(self) -> None:
         """Close every receiver. Idempotent."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -14,7 +16,12 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.servicebus import exceptions as sdk
 from azure.servicebus.aio import ServiceBusClient
 
-from shared.backends.azure.service_bus_errors import BUSY_PAUSE_SECONDS, MEANINGS, translate
+from shared.backends.azure.service_bus_errors import (
+    BUSY_PAUSE_SECONDS,
+    MEANINGS,
+    service_bus_call,
+    translate,
+)
 from shared.backends.azure.service_bus_namespace import ServiceBusNamespace
 from shared.backends.azure.service_bus_queue import ServiceBusSender
 from shared.domain.errors import (
@@ -250,3 +257,18 @@ class _Identity:
 
     async def __aexit__(self, *raised: object) -> None:
         pass
+
+
+async def test_a_cancellation_that_the_sdk_loses_is_not_lost() -> None:
+    """Or a receiver that is opened as the host stops would receive on, and the host would wait for it."""
+
+    async def call() -> None:
+        async with service_bus_call(60):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+    calling = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
