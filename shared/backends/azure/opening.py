@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from shared.backends.azure.service_bus_namespace import ServiceBusNamespace
 
-_WARMED = ("shared.backends.azure.cosmos_documents", "shared.backends.azure.service_bus_queue")
-"""What every run needs. Importing them takes longer than any request should wait."""
-
 
 async def open_azure(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Backends:
     """Return the ports; `stack` closes what they open. Nothing is connected yet."""
@@ -33,8 +30,7 @@ async def open_azure(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     documents, sender = Opening(opener.documents), Opening(opener.sender)
 
     async def warm_up() -> None:
-        for module in _WARMED:
-            await asyncio.to_thread(importlib.import_module, module)
+        # What every run needs.
         await asyncio.gather(documents(), sender())
 
     return Backends(
@@ -57,8 +53,10 @@ class _Opener:
         self._clock = clock
         self._stack = stack
         self._identity = Opening(self._open_identity)
+        self._importing = asyncio.Lock()
 
     async def documents(self) -> DocumentStore:
+        await self._import("shared.backends.azure.cosmos_documents")
         from shared.backends.azure.cosmos_documents import CosmosDocumentStore
 
         settings = self._settings
@@ -71,6 +69,7 @@ class _Opener:
         return store
 
     async def sender(self) -> MessageSender:
+        await self._import("shared.backends.azure.service_bus_queue")
         from shared.backends.azure.service_bus_queue import ServiceBusSender
 
         sender = ServiceBusSender(await self._namespace())
@@ -78,6 +77,7 @@ class _Opener:
         return sender
 
     async def source(self) -> MessageSource:
+        await self._import("shared.backends.azure.service_bus_queue")
         from shared.backends.azure.service_bus_queue import ServiceBusSource
 
         source = ServiceBusSource(await self._namespace())
@@ -85,6 +85,7 @@ class _Opener:
         return source
 
     async def secrets(self) -> SecretStore:
+        await self._import("shared.backends.azure.key_vault_secrets")
         from shared.backends.azure.key_vault_secrets import KeyVaultSecretStore
 
         store = await KeyVaultSecretStore.open(
@@ -99,6 +100,7 @@ class _Opener:
         return store
 
     async def archive(self) -> Archive:
+        await self._import("shared.backends.azure.blob_archive")
         from shared.backends.azure.blob_archive import BlobArchive
 
         settings, clock = self._settings, self._clock
@@ -122,6 +124,7 @@ class _Opener:
         )
 
     async def _open_identity(self) -> AsyncTokenCredential:
+        await self._import("shared.backends.azure.credentials")
         from shared.backends.azure.credentials import AzureCredential
 
         credential = AzureCredential()
@@ -139,3 +142,8 @@ class _Opener:
     def _tls(self) -> ssl.SSLContext | None:
         trusted = self._settings.ca_file
         return ssl.create_default_context(cafile=str(trusted)) if trusted else None
+
+    async def _import(self, module: str) -> None:
+        """Import one module at a time, and in a thread: some SDKs take a third of a second."""
+        async with self._importing:
+            await asyncio.to_thread(importlib.import_module, module)
