@@ -175,6 +175,22 @@ def local_identity() -> LocalIdentity:
     return open_local_identity(settings, SystemClock())
 
 
+async def provision() -> Sequence[str]:
+    """Make what the app keeps its data in, as far as it is missing; return a line for each thing made.
+
+    Raises:
+        ConfigurationError: Settings are wrong, a service refuses, or something there does not fit.
+        UnavailableError: A service does not answer.
+    """
+    settings = load_settings()
+    if settings.backend == "embedded":
+        return []  # made at the first start
+    from shared.backends.azure.provisioning import provision_azure
+    from shared.backends.system_clock import SystemClock
+
+    return await provision_azure(settings, SystemClock())
+
+
 @asynccontextmanager
 async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[ProviderChecker]:
     """Give a checker of providers' documents, which needs neither store nor settings."""

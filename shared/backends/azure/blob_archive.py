@@ -111,6 +111,20 @@ class BlobArchive:
             raise ConfigurationError("The storage account's connection string can't be read.") from None
         return cls(client, ServiceCalls(timeout_seconds, clock, random), clock, tier)
 
+    async def provision(self) -> bool:
+        """Create the container, and return whether that was needed.
+
+        Raises:
+            UnavailableError: The account does not answer.
+            ConfigurationError: It does not let this identity create containers.
+        """
+        name = self._container.container_name
+        try:
+            await self._calls.call(f"container {name}", self._container.create_container)
+        except AlreadyExistsError:
+            return False
+        return True
+
     async def close(self) -> None:
         """Close all connections. Idempotent."""
         await self._container.close()

@@ -69,6 +69,7 @@ CODES: Mapping[str, Verdict] = {
     "UnauthorizedBlobOverwrite": _TAKEN,
     "ConditionNotMet": _CHANGED,
     "InvalidBlockList": _CHANGED,  # somebody else's commit has discarded the blocks
+    "ContainerAlreadyExists": _TAKEN,
     "ContainerNotFound": _NO_CONTAINER,
     "ContainerDisabled": _NO_CONTAINER,
     "ContainerBeingDeleted": _NO_CONTAINER,

@@ -7,7 +7,7 @@ write dearer, and `query_rules` lets no other query through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,24 +16,34 @@ from azure.cosmos.aio import DatabaseProxy
 
 from shared.backends.azure.cosmos_client import CosmosConnection
 from shared.domain.containers import CONTAINERS, Container
+from shared.domain.errors import AlreadyExistsError, ConfigurationError
 
 
 async def provision(
     connection: CosmosConnection, containers: Iterable[Container] = CONTAINERS.values()
-) -> None:
-    """Create what is missing; what is there stays as it is.
+) -> Sequence[str]:
+    """Create what is missing, and return the names of the containers that were made. Idempotent.
 
     Raises:
         UnavailableError: The account does not answer.
-        ConfigurationError: It does not let this identity create databases.
+        ConfigurationError: It does not let this identity create databases; or containers are there with
+            another partition key or life time. Those stay as they are, and the message names them all.
     """
     database: DatabaseProxy = await connection.call(
         lambda: connection.client.create_database_if_not_exists(connection.database.id)
     )
+    made, others = [], []
     for container in containers:
-        await connection.call(
-            partial(database.create_container_if_not_exists, **container_definition(container))
-        )
+        definition = container_definition(container)
+        try:
+            await connection.call(partial(database.create_container, **definition))
+            made.append(container.name)
+        except AlreadyExistsError:
+            found = await connection.call(database.get_container_client(container.name).read)
+            others += _differences(container.name, definition, found)
+    if others:
+        raise ConfigurationError("\n".join(others))
+    return made
 
 
 def container_definition(container: Container) -> dict[str, Any]:
@@ -58,3 +68,15 @@ def indexing_policy(container: Container) -> dict[str, Any]:
         "includedPaths": [{"path": path} for path in paths],
         "excludedPaths": [{"path": "/*"}, {"path": '/"_etag"/?'}],
     }
+
+
+def _differences(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    pairs = {
+        "partition key": (wanted["partition_key"]["paths"], found["partitionKey"]["paths"]),
+        "life time": (wanted["default_ttl"], found.get("defaultTtl")),
+    }
+    return [
+        f"Container {name} has the {what} {there}, not {ours}: use another database, or move its documents."
+        for what, (ours, there) in pairs.items()
+        if ours != there
+    ]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from shared.backends.azure.late import LateDocumentStore, LateSender, LateSource
 from shared.backends.opened import Backends, Opening
 from shared.config import Settings
-from shared.ports.archive import Archive
 from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
@@ -21,12 +20,13 @@ from shared.ports.secrets import SecretStore
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from shared.backends.azure.blob_archive import BlobArchive
     from shared.backends.azure.service_bus_namespace import ServiceBusNamespace
 
 
 async def open_azure(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Backends:
     """Return the ports; `stack` closes what they open. Nothing is connected yet."""
-    opener = _Opener(settings, clock, stack)
+    opener = Opener(settings, clock, stack)
     documents, sender = Opening(opener.documents), Opening(opener.sender)
 
     async def warm_up() -> None:
@@ -45,7 +45,7 @@ async def open_azure(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     )
 
 
-class _Opener:
+class Opener:
     """Opens each port's implementation, and has it closed with the process."""
 
     def __init__(self, settings: Settings, clock: Clock, stack: AsyncExitStack) -> None:
@@ -56,19 +56,22 @@ class _Opener:
         self._importing = asyncio.Lock()
 
     async def documents(self) -> DocumentStore:
+        """Connect to Cosmos DB."""
         await self._import("shared.backends.azure.cosmos_documents")
         from shared.backends.azure.cosmos_documents import CosmosDocumentStore
 
         settings = self._settings
-        key = settings.cosmos_key
-        credential = key.get_secret_value() if key else await self._identity()
         store = await CosmosDocumentStore.open(
-            settings.cosmos_endpoint or "", credential, settings.cosmos_database, self._clock
+            settings.cosmos_endpoint or "",
+            await self.cosmos_credential(),
+            settings.cosmos_database,
+            self._clock,
         )
         self._stack.push_async_callback(store.close)
         return store
 
     async def sender(self) -> MessageSender:
+        """Return Service Bus's sending half."""
         await self._import("shared.backends.azure.service_bus_queue")
         from shared.backends.azure.service_bus_queue import ServiceBusSender
 
@@ -77,6 +80,7 @@ class _Opener:
         return sender
 
     async def source(self) -> MessageSource:
+        """Return its receiving half, for a host on this machine."""
         await self._import("shared.backends.azure.service_bus_queue")
         from shared.backends.azure.service_bus_queue import ServiceBusSource
 
@@ -85,6 +89,7 @@ class _Opener:
         return source
 
     async def secrets(self) -> SecretStore:
+        """Return the vault."""
         await self._import("shared.backends.azure.key_vault_secrets")
         from shared.backends.azure.key_vault_secrets import KeyVaultSecretStore
 
@@ -99,7 +104,8 @@ class _Opener:
         self._stack.push_async_callback(store.close)
         return store
 
-    async def archive(self) -> Archive:
+    async def archive(self) -> BlobArchive:
+        """Return Blob Storage's container, whether it exists or not."""
         await self._import("shared.backends.azure.blob_archive")
         from shared.backends.azure.blob_archive import BlobArchive
 
@@ -115,7 +121,13 @@ class _Opener:
         self._stack.push_async_callback(archive.close)
         return archive
 
+    async def cosmos_credential(self) -> str | AsyncTokenCredential:
+        """Return the key, or else the identity."""
+        key = self._settings.cosmos_key
+        return key.get_secret_value() if key else await self._identity()
+
     async def tokens(self) -> TokenVerifier:
+        """Return what checks callers' tokens by the issuer's keys."""
         from shared.backends.jwks_identity import JwksTokenVerifier
 
         settings = self._settings
