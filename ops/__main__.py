@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ops import check_provider, emulator_queues, provision, token
+from ops import check_provider, emulator_queues, infrastructure, provision, token
 from shared.domain.errors import ConfigurationError
 
 
@@ -31,6 +31,7 @@ class Command(Protocol):
 COMMANDS: Mapping[str, Command] = {
     "check-provider": check_provider,
     "emulator-queues": emulator_queues,
+    "infrastructure": infrastructure,
     "provision": provision,
     "token": token,
 }

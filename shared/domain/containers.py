@@ -28,40 +28,44 @@ class Container:
         default_ttl: Seconds after the last write, NO_TTL or OWN_TTL.
         indexes: Each a sequence of fields: equality conditions cover a prefix of it, the next field may
             carry a range condition and the order. `("id",)` is always there.
+        is_busy: It gets request units of its own where they are provisioned; the others share (25 containers
+            at most, https://learn.microsoft.com/azure/cosmos-db/set-throughput).
     """
 
     name: str
     partition_key: tuple[str, ...]
     default_ttl: int | None = NO_TTL
     indexes: tuple[tuple[str, ...], ...] = ()
+    is_busy: bool = False
 
 
 _DECLARED = (
     Container("providers", ("category",)),
     Container("integrations", ("tenantId",), indexes=(("status", "nextSyncAt"), ("providerId",))),
     Container("connections", ("tenantId",), indexes=(("integrationId",), ("status", "expiresAt"))),
-    Container("checkpoints", ("tenantId", "integrationId")),
-    Container("shards", ("tenantId", "shardTypeId")),
+    Container("checkpoints", ("tenantId", "integrationId"), is_busy=True),
+    Container("shards", ("tenantId", "shardTypeId"), is_busy=True),
     Container("record-links", ("tenantId", "integrationId"), indexes=(("shardId",),)),
     Container(
         "sync-executions",
         ("tenantId",),
         30 * DAY_SECONDS,
         (("integrationId", "createdAt"), ("status", "expectedBy")),
+        is_busy=True,
     ),
     Container(
         "quarantine", ("tenantId",), 30 * DAY_SECONDS, (("integrationId", "createdAt"), ("heldBy", "id"))
     ),
     Container("sync-conflicts", ("tenantId",), OWN_TTL, (("integrationId", "status", "createdAt"),)),
-    Container("audit-log", ("tenantId", "month"), indexes=(("createdAt",),)),
+    Container("audit-log", ("tenantId", "month"), indexes=(("createdAt",),), is_busy=True),
     Container("audit-identities", ("tenantId",)),
     Container("config", ("scope",), indexes=(("name", "version"),)),
     Container("notifications", ("tenantId",), 90 * DAY_SECONDS, (("createdAt",),)),
     Container("dead-letters", ("tenantId",), 90 * DAY_SECONDS, (("status", "createdAt"),)),
     Container("webhook-inbox", ("tenantId", "integrationId"), 30 * DAY_SECONDS, (("createdAt",),)),
     Container("search-history", ("tenantId", "userId"), 90 * DAY_SECONDS, (("createdAt",),)),
-    Container("leases", ("scope",)),
-    Container("runtime-state", ("scope",), OWN_TTL),
+    Container("leases", ("scope",), is_busy=True),
+    Container("runtime-state", ("scope",), OWN_TTL, is_busy=True),
     Container("access-tokens", ("tenantId",), OWN_TTL),
     Container("oauth-states", ("state",), 600),
     Container("idempotency-keys", ("tenantId",), DAY_SECONDS),

@@ -49,7 +49,7 @@ from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
 from shared.services.sync_step import Step
 from shared.services.sync_turns import SyncTurns
-from shared.telemetry.logs import get_logger, log_context
+from shared.telemetry.logs import add_to_log_context, get_logger, log_context
 from shared.telemetry.request_charge import metered, units_so_far
 
 _log = get_logger("sync")
@@ -217,6 +217,7 @@ class InboundSync:
         _, integration = await asyncio.gather(
             self._records.require_current(execution), self._integration(execution)
         )
+        add_to_log_context(provider_id=integration.provider_id)
         loading = (self._checkpoints.load(integration, entity) for entity in execution.entities)
         provider, checkpoints = await asyncio.gather(self._provider(integration), asyncio.gather(*loading))
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]

@@ -43,6 +43,11 @@ def log_context(**values: str | None) -> Iterator[None]:
         _context.reset(token)
 
 
+def add_to_log_context(**values: str) -> None:
+    """Bind further fields until the innermost open `log_context` ends: for what is only known by then."""
+    _context.set({**_context.get(), **{_camel(name): value for name, value in values.items()}})
+
+
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """Write the app's logs to `stream` (standard error) as JSON lines, and nowhere else."""
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -1,8 +1,6 @@
 """Makes a database and its containers as `shared.domain.containers` declares them.
 
-For tests and local runs; in Azure the infrastructure templates make the same. Everything but the id, the
-partition's fields and those of declared indexes is left out of the index: each indexed field makes every
-write dearer, and `query_rules` lets no other query through.
+For tests and local runs; in Azure the infrastructure templates make the same.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import DatabaseProxy
 
 from shared.backends.azure.cosmos_client import CosmosConnection
+from shared.backends.azure.cosmos_indexing import container_resource
 from shared.domain.containers import CONTAINERS, Container
 from shared.domain.errors import AlreadyExistsError, ConfigurationError
 
@@ -47,26 +46,14 @@ async def provision(
 
 
 def container_definition(container: Container) -> dict[str, Any]:
-    """Return a container as the SDK creates it: id, partition key, default TTL (seconds), indexing policy."""
-    paths = [f"/{name}" for name in container.partition_key]
-    key = PartitionKey(paths[0]) if len(paths) == 1 else PartitionKey(paths, kind="MultiHash")
+    """Return a container as the SDK creates it."""
+    resource = container_resource(container)
+    paths = resource["partitionKey"]["paths"]
     return {
         "id": container.name,
-        "partition_key": key,
+        "partition_key": PartitionKey(paths[0]) if len(paths) == 1 else PartitionKey(paths, kind="MultiHash"),
         "default_ttl": container.default_ttl,
-        "indexing_policy": indexing_policy(container),
-    }
-
-
-def indexing_policy(container: Container) -> dict[str, Any]:
-    """Return a container's indexing policy as in its REST resource."""
-    fields = ["id", *container.partition_key, *(field for index in container.indexes for field in index)]
-    paths = [f"/{field.replace('.', '/')}/?" for field in dict.fromkeys(fields)]
-    return {
-        "indexingMode": "consistent",
-        "automatic": True,
-        "includedPaths": [{"path": path} for path in paths],
-        "excludedPaths": [{"path": "/*"}, {"path": '/"_etag"/?'}],
+        "indexing_policy": resource["indexingPolicy"],
     }
 
 

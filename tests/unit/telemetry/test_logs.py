@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import UnavailableError
-from shared.telemetry.logs import LOGGER_NAME, configure_logging, get_logger, log_context
+from shared.telemetry.logs import LOGGER_NAME, add_to_log_context, configure_logging, get_logger, log_context
 
 
 @pytest.fixture
@@ -74,3 +74,14 @@ def test_what_json_can_not_hold_does_not_break_a_line(lines: io.StringIO) -> Non
     """A log call never raises."""
     get_logger("sync").info("Odd", extra={"metadata": {"value": object()}})
     assert parsed(lines)[0]["message"] == "Odd"
+
+
+def test_what_is_known_later_joins_the_open_block(lines: io.StringIO) -> None:
+    """It ends with the block, and does not leak into the next piece of work."""
+    with log_context(tenant_id="acme"):
+        add_to_log_context(provider_id="kinto")
+        get_logger("sync").info("inside")
+    get_logger("sync").info("outside")
+    inside, outside = parsed(lines)
+    assert inside["context"] == {"operation": "sync", "tenantId": "acme", "providerId": "kinto"}
+    assert outside["context"] == {"operation": "sync"}

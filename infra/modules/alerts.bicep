@@ -1,0 +1,162 @@
+// The guide's thresholds ("Alerting Thresholds"), and what the services themselves can tell.
+// A critical alert goes to whoever is on call, a warning to the team.
+param environmentName string
+param location string
+param tags object
+param onCallEmail string
+param teamEmail string
+param workspaceId string
+param cosmosId string
+param serviceBusId string
+
+@description('Messages that wait in a queue.')
+param queueDepth int = 10000
+
+// One line of the app's log is one JSON object (guide, "Structured Logging Format").
+var lines = 'AppTraces | extend line = parse_json(Message) | extend said = tostring(line.message), code = tostring(line.error.code)'
+var runs = '${lines} | where said in (\'A sync run has ended\', \'A sync run has failed\')'
+var errorRate = '${runs} | summarize failed = countif(said == \'A sync run has failed\'), total = count() | where total >= 20 | project rate = 100.0 * failed / total'
+var latency = 'AppRequests | where Name !startswith \'Health\' | summarize requests = count(), p95 = percentile(DurationMs, 95) | where requests >= 20 | project p95'
+var connectionFailures = '${lines} | where said in (\'A sync run has failed\', \'A message was not handled\') and code in (\'unavailable\', \'credentials_rejected\', \'access_denied\') | project code'
+var failedSignIns = 'AppRequests | where ResultCode == \'401\' | project Name'
+
+var logAlerts = [
+  { name: 'error-rate-critical', query: errorRate, measure: 'rate', threshold: 20, severity: 1, window: 'PT1H', says: 'Over 20 % of the syncs of the last hour failed.' }
+  { name: 'error-rate-warning', query: errorRate, measure: 'rate', threshold: 5, severity: 2, window: 'PT1H', says: 'Over 5 % of the syncs of the last hour failed.' }
+  { name: 'latency-critical', query: latency, measure: 'p95', threshold: 10000, severity: 1, window: 'PT15M', says: 'One answer in twenty takes over 10 s.' }
+  { name: 'latency-warning', query: latency, measure: 'p95', threshold: 5000, severity: 2, window: 'PT15M', says: 'One answer in twenty takes over 5 s.' }
+  { name: 'connection-failures-critical', query: connectionFailures, measure: '', threshold: 10, severity: 1, window: 'PT1H', says: 'Over 10 connections failed in the last hour.' }
+  { name: 'connection-failures-warning', query: connectionFailures, measure: '', threshold: 3, severity: 2, window: 'PT1H', says: 'Over 3 connections failed in the last hour.' }
+  { name: 'failed-sign-ins', query: failedSignIns, measure: '', threshold: 20, severity: 2, window: 'PT15M', says: 'Over 20 sign-ins failed in a quarter of an hour.' }
+]
+
+var metricAlerts = [
+  { name: 'queue-depth', resource: serviceBusId, metric: 'ActiveMessages', dimension: 'EntityName', values: ['*'], how: 'Average', threshold: queueDepth, severity: 2, says: 'Messages pile up in a queue.' }
+  { name: 'dead-letters', resource: serviceBusId, metric: 'DeadletteredMessages', dimension: 'EntityName', values: ['*'], how: 'Maximum', threshold: 0, severity: 2, says: 'There are dead letters.' }
+  { name: 'queues-throttled', resource: serviceBusId, metric: 'ThrottledRequests', dimension: 'EntityName', values: ['*'], how: 'Total', threshold: 10, severity: 2, says: 'Service Bus throttles.' }
+  { name: 'store-throttled', resource: cosmosId, metric: 'TotalRequests', dimension: 'StatusCode', values: ['429'], how: 'Count', threshold: 100, severity: 2, says: 'Cosmos DB throttles: more request units are needed.' }
+]
+
+resource onCall 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${environmentName}-on-call'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'on-call'
+    enabled: true
+    emailReceivers: [{ name: 'on-call', emailAddress: onCallEmail, useCommonAlertSchema: true }]
+  }
+}
+
+resource team 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${environmentName}-team'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'team'
+    enabled: true
+    emailReceivers: [{ name: 'team', emailAddress: teamEmail, useCommonAlertSchema: true }]
+  }
+}
+
+resource fromLogs 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for alert in logAlerts: {
+    name: 'alert-${environmentName}-${alert.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: alert.says
+      description: alert.says
+      severity: alert.severity
+      enabled: true
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT5M'
+      windowSize: alert.window
+      criteria: {
+        allOf: [
+          {
+            query: alert.query
+            timeAggregation: empty(alert.measure) ? 'Count' : 'Maximum'
+            metricMeasureColumn: empty(alert.measure) ? null : alert.measure
+            operator: 'GreaterThan'
+            threshold: alert.threshold
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: [alert.severity < 2 ? onCall.id : team.id] }
+      autoMitigate: true
+    }
+  }
+]
+
+resource fromMetrics 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for alert in metricAlerts: {
+    name: 'alert-${environmentName}-${alert.name}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: alert.says
+      severity: alert.severity
+      enabled: true
+      scopes: [alert.resource]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            name: alert.name
+            criterionType: 'StaticThresholdCriterion'
+            metricName: alert.metric
+            dimensions: [{ name: alert.dimension, operator: 'Include', values: alert.values }]
+            timeAggregation: alert.how
+            operator: 'GreaterThan'
+            threshold: alert.threshold
+          }
+        ]
+      }
+      actions: [{ actionGroupId: team.id }]
+      autoMitigate: true
+    }
+  }
+]
+
+// Messages come in and none is completed: the app takes none, or fails with each.
+resource standingStill 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-${environmentName}-queues-stand-still'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Messages wait and none is completed.'
+    severity: 1
+    enabled: true
+    scopes: [serviceBusId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          name: 'waiting'
+          criterionType: 'StaticThresholdCriterion'
+          metricName: 'ActiveMessages'
+          timeAggregation: 'Minimum'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+        {
+          name: 'completed'
+          criterionType: 'StaticThresholdCriterion'
+          metricName: 'CompleteMessage'
+          timeAggregation: 'Total'
+          operator: 'LessThan'
+          threshold: 1
+        }
+      ]
+    }
+    actions: [{ actionGroupId: onCall.id }]
+    autoMitigate: true
+  }
+}
