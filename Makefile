@@ -15,12 +15,13 @@ PIP := -m pip install --quiet --disable-pip-version-check --no-input
 APP := .venv/.made
 WORKER := .venv/.made-worker
 KINTO := .venv-kinto/.made
+CHECKOV := .venv-checkov
 
 help:
 	@echo 'make run     the demonstration; then the app serves until Ctrl-C (ARGS=--once: ends; ARGS=--help: more)'
 	@echo 'make up      the app in azure mode, two instances on doubles of its services (ARGS=--help: more)'
 	@echo 'make test    every test'
-	@echo 'make check   style, types and import contracts'
+	@echo 'make check   style, types, import contracts, and the policy scan of the templates'
 	@echo 'make bench   how fast it is; the benchmarks are in bench/'
 	@echo 'make clean   removes what these made: environments, caches, the data of the demonstration'
 
@@ -33,11 +34,12 @@ up: $(APP)
 test: $(APP) $(WORKER) $(KINTO)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(APP)
+check: $(APP) $(CHECKOV)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(CHECKOV)/bin/checkov --directory infra --framework bicep --skip-download --quiet --compact
 
 bench: $(APP)
 ifdef HARNESS
@@ -48,7 +50,7 @@ else
 endif
 
 clean:
-	rm -rf .venv .venv-kinto .data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-kinto .venv-checkov .data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # An environment is there when its mark is: an installation that was cut short is done again.
 $(APP): requirements-dev.txt requirements.txt
@@ -66,6 +68,13 @@ $(KINTO): demo/requirements-kinto.txt
 	@$(call make_environment,.venv-kinto)
 	@echo 'Installing the record server into .venv-kinto ...'
 	@.venv-kinto/bin/python $(PIP) -r demo/requirements-kinto.txt
+	@touch $@
+
+# The scanner has as many requirements as everything else together, so it has an environment of its own.
+$(CHECKOV)/.made: infra/requirements.txt
+	@$(call make_environment,$(CHECKOV))
+	@echo 'Installing the policy scanner into $(CHECKOV) ...'
+	@$(CHECKOV)/bin/python $(PIP) -r infra/requirements.txt
 	@touch $@
 
 # Make the environment $(1), unless it is there and whole, by the first interpreter that can.

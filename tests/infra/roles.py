@@ -106,7 +106,7 @@ def _role(value: Any) -> str:
     if owner := access(value):
         return str(owner[0])
     if isinstance(value, str):
-        return re.findall(r"\$\{(\w+)\}", value)[-1]
+        return str(re.findall(r"\$\{(\w+)\}", value)[-1])
     return str(value["function"]["parameters"]["resource_name_1"])
 
 

@@ -10,8 +10,7 @@ from pycep import BicepParser
 
 def parsed(path: Path) -> dict[str, Any]:
     """Return a template's syntax tree."""
-    tree: dict[str, Any] = BicepParser().parse(file_path=path)
-    return tree
+    return dict(BicepParser().parse(file_path=path))
 
 
 def access(value: Any) -> tuple[Any, Any] | None:
