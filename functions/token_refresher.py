@@ -1,4 +1,4 @@
-"""TokenRefresher: registered, hourly, and honest about having nothing to refresh yet."""
+"""TokenRefresher: registered, hourly, with nothing to do yet: tokens are renewed at their use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ _log = get_logger("tokens")
 @blueprint.function_name("TokenRefresher")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 0 * * * *")
 async def token_refresher(timer: TimerRequest) -> None:
-    """Say that no provider of this version hands out tokens."""
+    """Say that nothing is renewed ahead of its use in this version."""
     del timer  # the schedule is all that there is to it
-    _log.info("No provider of this version uses OAuth: no token to refresh")
+    _log.info("Tokens are renewed when they are used; this version renews none ahead of that")
