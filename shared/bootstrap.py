@@ -41,6 +41,7 @@ from shared.resilience.turns import Turns
 from shared.services.access_tokens import AccessTokens
 from shared.services.bulk_replay import BulkReplay
 from shared.services.confirmed_deletions import ConfirmedDeletions
+from shared.services.connection_test import ConnectionTester
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.guarded_intake import GuardedIntake
@@ -83,6 +84,7 @@ class Runtime:
     message_source: MessageSource
     providers: Providers
     integrations: Integrations
+    connection_tester: ConnectionTester
     executions: ExecutionRepository
     shards: ShardRepository
     quarantine: Quarantine
@@ -265,6 +267,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
     checkpoints = RunCheckpoints(of.checkpoints)
     retaking = Retaking(of.quarantine, of.shards, intake)
     sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
+    credentials = _access_tokens(vault, adapters, integrations, leases, clock, stack)
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
@@ -274,7 +277,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         sweeper=sweeper,
         confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints, clock),
         adapters=adapters,
-        vault=_access_tokens(vault, adapters, integrations, leases, clock, stack),
+        vault=credentials,
         leases=leases,
         turns=SyncTurns(Turns(documents, clock), requests, settings.sync_limits.max_concurrent_syncs),
         requests=requests,
@@ -288,6 +291,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
         integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock),
+        connection_tester=ConnectionTester(integrations, providers, adapters, credentials, clock),
         executions=of.executions,
         shards=of.shards,
         quarantine=Quarantine(of.quarantine, integrations, retaking, leases, _new_id),

@@ -14,6 +14,7 @@ from functions._started import SyncStarted, started
 from shared.domain.integration import Integration, IntegrationSettings
 from shared.domain.model import Id, WireModel
 from shared.domain.sync import SyncMode, Trigger
+from shared.services.connection_test import ConnectionReport, SmokeReport
 from shared.services.credentials import CredentialVersion
 from shared.services.integrations import NewIntegration
 
@@ -98,6 +99,16 @@ async def set_credentials(call: Call) -> Answer:
         call.tenant_id, call.path["id"], values, actor, call.if_match
     )
     return Answer(stored)
+
+
+async def test_connection(call: Call) -> Answer:
+    """Ask the provider for one record and say how far that came."""
+    return Answer(await call.runtime.connection_tester.test(call.tenant_id, call.path["id"]))
+
+
+async def smoke_test(call: Call) -> Answer:
+    """Connect, read and search."""
+    return Answer(await call.runtime.connection_tester.smoke_test(call.tenant_id, call.path["id"]))
 
 
 async def start_sync(call: Call) -> Answer:
@@ -198,6 +209,24 @@ ROUTES = (
         CredentialVersion,
         body=StaticCredentials,
         takes_if_match=True,
+    ),
+    Route(
+        "TestConnection",
+        "POST",
+        f"{_ONE}/test",
+        "Try its connection, step by step",
+        test_connection,
+        SUPER_OR_TENANT,
+        ConnectionReport,
+    ),
+    Route(
+        "SmokeTest",
+        "POST",
+        f"{_ONE}/smoke-test",
+        "Connect, read one record, search",
+        smoke_test,
+        SUPER_OR_TENANT,
+        SmokeReport,
     ),
     Route(
         "StartSync",
