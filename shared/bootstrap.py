@@ -42,6 +42,7 @@ from shared.services.access_tokens import AccessTokens
 from shared.services.bulk_replay import BulkReplay
 from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.connection_test import ConnectionTester
+from shared.services.credential_rotation import CredentialRotation
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.guarded_intake import GuardedIntake
@@ -85,6 +86,7 @@ class Runtime:
     providers: Providers
     integrations: Integrations
     connection_tester: ConnectionTester
+    credential_rotation: CredentialRotation
     executions: ExecutionRepository
     shards: ShardRepository
     quarantine: Quarantine
@@ -285,13 +287,17 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         limits=_step_limits(settings.sync_limits),
         clock=clock,
     )
+    tester = ConnectionTester(integrations, providers, adapters, credentials, clock)
     return Runtime(
         clock=clock,
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
         integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock),
-        connection_tester=ConnectionTester(integrations, providers, adapters, credentials, clock),
+        connection_tester=tester,
+        credential_rotation=CredentialRotation(
+            integrations, providers, vault, adapters, tester, leases, clock
+        ),
         executions=of.executions,
         shards=of.shards,
         quarantine=Quarantine(of.quarantine, integrations, retaking, leases, _new_id),

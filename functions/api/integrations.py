@@ -15,7 +15,7 @@ from shared.domain.integration import Integration, IntegrationSettings
 from shared.domain.model import Id, WireModel
 from shared.domain.sync import SyncMode, Trigger
 from shared.services.connection_test import ConnectionReport, SmokeReport
-from shared.services.credentials import CredentialVersion
+from shared.services.credentials import CredentialVersion, StoredVersion
 from shared.services.integrations import NewIntegration
 
 
@@ -39,6 +39,12 @@ class StaticCredentials(WireModel):
     """Keys or passwords, by the names that the provider's document asks for."""
 
     values: Annotated[dict[str, Annotated[SecretStr, Field(max_length=8000)]], Field(max_length=10)]
+
+
+class CredentialVersions(WireModel):
+    """An integration's stored credentials, newest first."""
+
+    items: tuple[StoredVersion, ...]
 
 
 class SyncOrder(WireModel):
@@ -94,11 +100,29 @@ async def disable(call: Call) -> Answer:
 async def set_credentials(call: Call) -> Answer:
     """Store an integration's keys; the answer tells the version, never a value."""
     values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
-    actor = call.caller.user_id if call.caller else ""
     stored = await call.runtime.integrations.set_credentials(
-        call.tenant_id, call.path["id"], values, actor, call.if_match
+        call.tenant_id, call.path["id"], values, _actor(call), call.if_match
     )
     return Answer(stored)
+
+
+async def rotate_credentials(call: Call) -> Answer:
+    """Try new keys at the provider, use them, and disable the former ones."""
+    values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
+    rotation = call.runtime.credential_rotation
+    return Answer(await rotation.rotate(call.tenant_id, call.path["id"], values, _actor(call)))
+
+
+async def roll_back_credentials(call: Call) -> Answer:
+    """Go back to the keys before the present ones."""
+    rotation = call.runtime.credential_rotation
+    return Answer(await rotation.rollback(call.tenant_id, call.path["id"], _actor(call)))
+
+
+async def list_credential_versions(call: Call) -> Answer:
+    """Tell which versions are stored, by whom and when; never a value."""
+    found = await call.runtime.credential_rotation.versions(call.tenant_id, call.path["id"])
+    return Answer(CredentialVersions(items=tuple(found)))
 
 
 async def test_connection(call: Call) -> Answer:
@@ -119,6 +143,10 @@ async def start_sync(call: Call) -> Answer:
         integration, order.mode, Trigger.MANUAL, call.request_id, order.entity, call.object_id
     )
     return started(execution)
+
+
+def _actor(call: Call) -> str:
+    return call.caller.user_id if call.caller else ""
 
 
 async def _set_active(call: Call, *, active: bool) -> Answer:
@@ -209,6 +237,34 @@ ROUTES = (
         CredentialVersion,
         body=StaticCredentials,
         takes_if_match=True,
+    ),
+    Route(
+        "RotateCredentials",
+        "POST",
+        f"{_ONE}/credentials/rotate",
+        "Try new keys, use them, disable the former ones",
+        rotate_credentials,
+        TENANT,
+        CredentialVersion,
+        body=StaticCredentials,
+    ),
+    Route(
+        "RollBackCredentials",
+        "POST",
+        f"{_ONE}/credentials/rollback",
+        "Go back to the keys before",
+        roll_back_credentials,
+        TENANT,
+        CredentialVersion,
+    ),
+    Route(
+        "ListCredentialVersions",
+        "GET",
+        f"{_ONE}/credentials/versions",
+        "Its stored versions, without values",
+        list_credential_versions,
+        TENANT,
+        CredentialVersions,
     ),
     Route(
         "TestConnection",

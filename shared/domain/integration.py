@@ -136,7 +136,8 @@ class Integration(IntegrationSettings, StoredModel):
     """An integration as stored.
 
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
-    the same document is no reason to refuse an administrator's change.
+    the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
+    that a rotation has replaced and disabled, at `rotated_at`.
     """
 
     tenant_id: Id
@@ -145,6 +146,8 @@ class Integration(IntegrationSettings, StoredModel):
     revision: int = 1
     credential_secret_name: str | None = None
     credential_version: str | None = None
+    former_credential_version: str | None = None
+    rotated_at: Timestamp | None = None
     status: IntegrationStatus = IntegrationStatus.DISABLED
     next_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None

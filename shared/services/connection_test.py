@@ -6,11 +6,12 @@ Nothing is stored and nothing is written at the provider.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from shared.domain.errors import (
     AccessDeniedError,
@@ -23,13 +24,14 @@ from shared.domain.errors import (
 from shared.domain.integration import Integration
 from shared.domain.model import WireModel
 from shared.domain.provider import Provider
-from shared.ports.adapter import Adapter, AdapterSource, FetchRequest
+from shared.ports.adapter import Adapter, AdapterSource, Credentials, FetchRequest
 from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.services.credentials import CredentialSource
 
-T = TypeVar("T")
+Opening = Callable[[], Awaitable[Credentials]]
+"""Gets what to sign in with; may raise what using it would."""
 
 TEST_SECONDS = 10.0
 """A test ends after this time: somebody waits for the answer."""
@@ -165,12 +167,18 @@ class ConnectionTester:
     async def test(self, tenant_id: str, integration_id: str) -> ConnectionReport:
         """Ask for one record, and say how far that came. Raises NotFoundError."""
         integration, provider = await self._found(tenant_id, integration_id)
+        return await self.report(integration, provider, partial(self._credentials.of, integration, provider))
+
+    async def report(
+        self, integration: Integration, provider: Provider, credentials: Opening
+    ) -> ConnectionReport:
+        """Do so with other credentials than the integration's own; what getting them raises counts."""
         entity = self._entity(integration, provider)
         started = self._clock.monotonic()
         failure: IntegrationError | None = None
         records = 0
         try:
-            records = await self._within_time(self._fetch(integration, provider, entity))
+            records = await self._within_time(self._fetch(integration, provider, entity, credentials))
         except IntegrationError as error:
             failure = error
         seconds = round(self._clock.monotonic() - started, 3)
@@ -186,10 +194,11 @@ class ConnectionTester:
         """
         integration, provider = await self._found(tenant_id, integration_id)
         entity = self._entity(integration, provider)
+        use = partial(self._credentials.of, integration, provider)
         details = (
-            await self._tried("Connection", self._connect(integration, provider, entity)),
-            await self._tried("Fetch Records", self._fetch(integration, provider, entity)),
-            await self._tried("Search", self._search(integration, provider, entity)),
+            await self._tried("Connection", self._connect(integration, provider, entity, use)),
+            await self._tried("Fetch Records", self._fetch(integration, provider, entity, use)),
+            await self._tried("Search", self._search(integration, provider, entity, use)),
         )
         outcomes = [detail.outcome for detail in details]
         return SmokeReport(
@@ -226,38 +235,41 @@ class ConnectionTester:
             name=name, outcome=Outcome.PASSED, seconds=round(self._clock.monotonic() - started, 3)
         )
 
-    async def _connect(self, integration: Integration, provider: Provider, entity: str) -> bool:
+    async def _connect(
+        self, integration: Integration, provider: Provider, entity: str, credentials: Opening
+    ) -> bool:
         """Return True when the provider knows us, whatever it answers to a request for data."""
         try:
-            await self._fetch(integration, provider, entity)
+            await self._fetch(integration, provider, entity, credentials)
         except (RetryableError, CredentialsRejectedError, ConfigurationError):
             raise
         except IntegrationError:
             return True
         return True
 
-    async def _fetch(self, integration: Integration, provider: Provider, entity: str) -> int:
-        async def fetch(adapter: Adapter) -> int:
+    async def _fetch(
+        self, integration: Integration, provider: Provider, entity: str, credentials: Opening
+    ) -> int:
+        async with self._opened(integration, provider, credentials) as adapter:
             return len((await adapter.fetch_page(FetchRequest(entity, None, None, _SAMPLE))).records)
 
-        return await self._with_adapter(integration, provider, fetch)
-
-    async def _search(self, integration: Integration, provider: Provider, entity: str) -> int | None:
-        async def search(adapter: Adapter) -> int | None:
+    async def _search(
+        self, integration: Integration, provider: Provider, entity: str, credentials: Opening
+    ) -> int | None:
+        async with self._opened(integration, provider, credentials) as adapter:
             if "search" not in adapter.operations(entity):
                 return None
             return len(await adapter.search(entity, _SEARCHED, _SAMPLE))
 
-        return await self._with_adapter(integration, provider, search)
-
-    async def _with_adapter(
-        self, integration: Integration, provider: Provider, use: Callable[[Adapter], Awaitable[T]]
-    ) -> T:
-        async with AsyncExitStack() as stack:
-            credentials = await self._credentials.of(integration, provider)
-            adapter = self._adapters.open(provider, integration, credentials)
-            stack.push_async_callback(adapter.close)
-            return await use(adapter)
+    @asynccontextmanager
+    async def _opened(
+        self, integration: Integration, provider: Provider, credentials: Opening
+    ) -> AsyncIterator[Adapter]:
+        adapter = self._adapters.open(provider, integration, await credentials())
+        try:
+            yield adapter
+        finally:
+            await adapter.close()
 
 
 def _steps(failure: IntegrationError | None, seconds: float) -> tuple[StepReport, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,20 @@ class CredentialVersion(WireModel):
 
     version: str
     created_at: Timestamp
+
+
+class StoredVersion(CredentialVersion):
+    """One version among others, without its value.
+
+    Attributes:
+        enabled: A disabled one can't be read.
+        current: Whether it is the one in use.
+        actor: Who stored it.
+    """
+
+    enabled: bool
+    current: bool
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,32 @@ class CredentialVault:
         name, version = _names(integration)
         newest = (await self._get(name, None)).properties
         return newest.version if newest.tags.get(_FOLLOWS) == version else None
+
+    async def versions(self, integration: Integration) -> Sequence[StoredVersion]:
+        """Return every stored version of an integration's credentials, newest first."""
+        if integration.credential_secret_name is None:
+            return []
+        found = await (await self._open_secrets()).versions(integration.credential_secret_name)
+        return [
+            StoredVersion(
+                version=each.version,
+                created_at=each.created_at,
+                enabled=each.enabled,
+                current=each.version == integration.credential_version,
+                actor=each.tags.get("actor", ""),
+            )
+            for each in found
+        ]
+
+    async def set_enabled(self, integration: Integration, version: str, *, enabled: bool) -> None:
+        """Let a version be read, or no longer. Idempotent; in memory a version may live five minutes more.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        name, _ = _names(integration)
+        self._cache.pop((name, version), None)
+        await (await self._open_secrets()).set_enabled(name, version, enabled=enabled)
 
     async def delete(self, integration: Integration) -> None:
         """Delete an integration's secret, if it has one."""

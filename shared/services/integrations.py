@@ -162,7 +162,12 @@ class Integrations:
         name, stored = await self._vault.put(integration, provider, values, actor)
 
         async def apply(present: Integration) -> Integration:
-            return present.changed(credential_secret_name=name, credential_version=stored.version)
+            return present.changed(
+                credential_secret_name=name,
+                credential_version=stored.version,
+                former_credential_version=None,
+                rotated_at=None,
+            )
 
         await self._change(tenant_id, integration_id, None, apply)
         return stored
