@@ -29,7 +29,7 @@ from tests.unit.services.sync_world import TENANT, SyncWorld
 PAGE = 110
 """Records of a page: more than one batch."""
 
-OPTIONS = CosmosOptions(call_seconds=0.3, throttle_retries=0, discover_endpoints=False)
+OPTIONS = CosmosOptions(call_seconds=1.0, throttle_retries=0, discover_endpoints=False)
 """Calls that hang end soon, and nothing but the app's own rescheduling tries again."""
 
 LIMITS = StepLimits(max_records=2 * PAGE, max_seconds=480, timeout_seconds=570)
@@ -160,7 +160,7 @@ async def outage_world(
     clock = PassingClock()
     async with AsyncExitStack() as stack:
         cosmos = await stack.enter_async_context(CosmosDouble(clock))
-        bench = await stack.enter_async_context(service_bus_bench(clock, retries=0, timeout_seconds=0.5))
+        bench = await stack.enter_async_context(service_bus_bench(clock, retries=0, timeout_seconds=1.5))
         store = await stack.enter_async_context(cosmos_store(cosmos, clock, OPTIONS))
         outage = Outage(Services(cosmos, bench.broker, random.Random(1)), trouble, clock)
         clock.passed = _passed(bench.broker, outage)
