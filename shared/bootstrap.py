@@ -247,7 +247,7 @@ class _Repositories:
         self.integrations = IntegrationRepository(documents)
         self.executions = ExecutionRepository(documents)
         self.shards = ShardRepository(documents)
-        self.providers = ProviderRepository(documents, _shipped_providers)
+        self.providers = ProviderRepository(documents, _shipped_providers, clock)
         self.active_runs = ActiveRunRepository(documents, self.executions, clock)
         self.checkpoints = CheckpointRepository(documents, clock)
         self.quarantine = QuarantineRepository(documents)

@@ -243,7 +243,7 @@ class InboundSync:
 
     async def _provider(self, integration: Integration) -> Provider:
         try:
-            provider = await self._providers.get(integration.provider_category, integration.provider_id)
+            provider = await self._providers.recent(integration.provider_category, integration.provider_id)
         except NotFoundError as error:
             raise ConfigurationError(str(error)) from None
         if provider.status is ProviderStatus.DISABLED:

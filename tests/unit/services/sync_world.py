@@ -90,7 +90,7 @@ class SyncWorld:
         self.requests = SyncRequests(
             self.executions, self.active_runs, sender or self.sender, clock, lambda: f"run{next(ids)}"
         )
-        self.providers = ProviderRepository(store, lambda: [PROVIDER])
+        self.providers = ProviderRepository(store, lambda: [PROVIDER], clock)
         checkpoints = CheckpointRepository(store, clock)
         self.records = RunRecords(self.executions, self.integrations, checkpoints, self.active_runs, clock)
         self.turns = SyncTurns(Turns(store, clock), self.requests, max_runs_per_tenant, max_runs)
