@@ -8,9 +8,14 @@ either, the message is kept for a while before it is abandoned.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import Enum
 
+from shared import bootstrap
+from shared.bootstrap import Runtime
 from shared.domain.errors import (
+    ConfigurationError,
     IntegrationError,
     LeaseHeldError,
     RecordConflictError,
@@ -32,7 +37,10 @@ MAX_ATTEMPTS = 10
 
 MAX_DELAY_SECONDS = 900.0
 ABANDON_AFTER_SECONDS = 20.0
-"""Ten deliveries so far apart outlast three minutes; after a step's 570 s the host's 600 are not reached."""
+"""Ten deliveries so far apart outlast three minutes."""
+
+HOST_SECONDS = 590.0
+"""No message is kept beyond this time: at 600 s (host.json) the host ends the worker and all that it does."""
 
 _FIRST_DELAY_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 30.0
@@ -68,6 +76,31 @@ def outcome_of(error: Exception) -> Outcome:
     return next(outcome for kind, outcome in OUTCOMES if isinstance(error, kind))
 
 
+@asynccontextmanager
+async def kept_before_abandoned(clock: Clock) -> AsyncIterator[None]:
+    """Keep a message for a while before it is abandoned for a reason that time, or an operator, may mend.
+
+    It would come back at once: as a dead letter after ten times, and from a dead-letter sub-queue for ever.
+    """
+    started = clock.monotonic()
+    try:
+        yield
+    except (RetryableError, ConfigurationError):
+        left = HOST_SECONDS - (clock.monotonic() - started)
+        await clock.sleep(max(0.0, min(ABANDON_AFTER_SECONDS, left)))
+        raise
+
+
+async def opened_runtime(clock: Clock) -> Runtime:
+    """Return this process's runtime, for a message.
+
+    Raises:
+        ConfigurationError: Settings are wrong; the message was kept for a while.
+    """
+    async with kept_before_abandoned(clock):
+        return await bootstrap.runtime()
+
+
 async def run_step(inbound: InboundSync, message: SyncMessage, clock: Clock) -> None:
     """Run one step of a sync and carry out what its outcome asks for.
 
@@ -75,18 +108,11 @@ async def run_step(inbound: InboundSync, message: SyncMessage, clock: Clock) -> 
         Exception: Where the message is to be abandoned.
     """
     with log_context(request_id=message.request_id, tenant_id=message.tenant_id):
-        try:
-            await inbound.run(message)
-        except Exception as error:  # noqa: BLE001 - the edge: the table has a row for whatever comes
-            await _settle_or_keep(inbound, message, error, clock)
-
-
-async def _settle_or_keep(inbound: InboundSync, message: SyncMessage, error: Exception, clock: Clock) -> None:
-    try:
-        await _settle(inbound, message, error)
-    except RetryableError:
-        await clock.sleep(ABANDON_AFTER_SECONDS)
-        raise
+        async with kept_before_abandoned(clock):
+            try:
+                await inbound.run(message)
+            except Exception as error:  # noqa: BLE001 - the edge: the table has a row for whatever comes
+                await _settle(inbound, message, error)
 
 
 async def _settle(inbound: InboundSync, message: SyncMessage, error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azure.functions import Blueprint, ServiceBusMessage
 
+from functions._messages import kept_before_abandoned, opened_runtime
 from shared import bootstrap
 from shared.domain.queues import SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK, SYNC_OUTBOUND
 from shared.services.dead_letters import DeadMessage
@@ -52,14 +53,15 @@ async def dead_letter_processor_outbound(message: ServiceBusMessage) -> None:
 async def _take(queue: str, message: ServiceBusMessage) -> None:
     # The host sends the reason as application properties only: `dead_letter_reason` is None in Azure.
     properties = message.application_properties or {}
-    runtime = await bootstrap.runtime()
-    await runtime.dead_letters.take(
-        DeadMessage(
-            queue=queue,
-            message_id=message.message_id,
-            body=message.get_body(),
-            delivery_count=message.delivery_count or 0,
-            reason=str(properties.get("DeadLetterReason", "unknown")),
-            description=str(properties.get("DeadLetterErrorDescription", "")),
+    runtime = await opened_runtime(bootstrap.system_clock())
+    async with kept_before_abandoned(runtime.clock):
+        await runtime.dead_letters.take(
+            DeadMessage(
+                queue=queue,
+                message_id=message.message_id,
+                body=message.get_body(),
+                delivery_count=message.delivery_count or 0,
+                reason=str(properties.get("DeadLetterReason", "unknown")),
+                description=str(properties.get("DeadLetterErrorDescription", "")),
+            )
         )
-    )

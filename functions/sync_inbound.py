@@ -5,7 +5,7 @@ from __future__ import annotations
 from azure.functions import Blueprint, ServiceBusMessage
 from pydantic import ValidationError
 
-from functions._messages import run_step
+from functions._messages import opened_runtime, run_step
 from shared import bootstrap
 from shared.domain.errors import UnreadableMessageError
 from shared.domain.queues import SYNC_INBOUND_SCHEDULED, SYNC_INBOUND_WEBHOOK
@@ -44,5 +44,5 @@ async def _run(message: ServiceBusMessage) -> None:
     except ValidationError as error:
         problems = ", ".join(str(item["loc"]) for item in error.errors())
         raise UnreadableMessageError(f"The message is no step of a sync; wrong are: {problems}") from None
-    runtime = await bootstrap.runtime()
+    runtime = await opened_runtime(bootstrap.system_clock())
     await run_step(runtime.inbound_sync, step, runtime.clock)

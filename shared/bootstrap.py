@@ -137,6 +137,13 @@ async def runtime() -> Runtime:
     return _process.runtime
 
 
+def system_clock() -> Clock:
+    """Return the clock of this machine, for who needs time where there may be no runtime."""
+    from shared.backends.system_clock import SystemClock
+
+    return SystemClock()
+
+
 async def close() -> None:
     """Close what `runtime` opened. Idempotent; a later `runtime` starts afresh."""
     warming, _process.warming = _process.warming, None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -157,11 +157,35 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError(f"Settings are wrong. Correct these and start again:\n{problems}") from None
 
 
+def is_this_machine(address: str) -> bool:
+    """True for a URL whose host is the loopback."""
+    return _split(address).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _split(address: str) -> SplitResult:
+    """Return a URL's parts; none of them where it is no URL."""
+    try:
+        return urlsplit(address)
+    except ValueError:  # such as a bracket that does not end
+        return urlsplit("")
+
+
 def _unsafe_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Whatever carries keys, tokens or records does so by TLS, except to this very machine."""
+    """Whatever carries keys, tokens or records does so by TLS, except to this very machine.
+
+    Azure's SDKs send tokens of identities by TLS only, there too.
+    """
+    by_identity = {
+        "key_vault_url",
+        "blob_account_url",
+        *(() if settings.cosmos_key else ("cosmos_endpoint",)),
+    }
     for field in ("jwks_url", "cosmos_endpoint", "key_vault_url", "blob_account_url"):
-        address = urlsplit(getattr(settings, field) or "https://none")
-        local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+        text = getattr(settings, field)
+        if text is None:
+            continue
+        address = _split(text)
+        local = address.scheme == "http" and is_this_machine(text) and field not in by_identity
         if not address.hostname or (address.scheme != "https" and not local):
             yield _variable(field), "must be an https:// address"
 

@@ -36,7 +36,8 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     databaseAccountOfferType: 'Standard'
     locations: [{ locationName: location, failoverPriority: 0, isZoneRedundant: false }]
     capabilities: capabilities
-    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    // Instances share no session: what one has written, another must see when its message comes.
+    consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
     backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous30Days' } }
     disableLocalAuth: true
     disableKeyBasedMetadataWriteAccess: true

@@ -110,13 +110,21 @@ def test_what_only_azure_uses_is_refused_without_it() -> None:
         load_settings({"INTEGRATIONS_KEY_VAULT_URL": "https://vault.vault.azure.net"})
 
 
+@pytest.mark.parametrize("address", ["http://somewhere.example", "http://127.0.0.1:8081", "https://[abc"])
 @pytest.mark.parametrize("name", ["COSMOS_ENDPOINT", "KEY_VAULT_URL", "BLOB_ACCOUNT_URL"])
-def test_nothing_in_azure_is_reached_without_tls(name: str) -> None:
-    """Except on this very machine."""
+def test_nothing_is_reached_by_an_identity_without_tls(name: str, address: str) -> None:
+    """Not even on this machine: Azure's SDKs would refuse to send a token. What is no URL is told too."""
     variable = f"INTEGRATIONS_{name}"
     with pytest.raises(ConfigurationError, match=f"{variable}: must be an https:// address"):
-        load_settings({**AZURE, variable: "http://somewhere.example"})
-    load_settings({**AZURE, variable: "http://127.0.0.1:8081"})
+        load_settings({**AZURE, variable: address})
+
+
+def test_a_key_may_go_to_this_machine_without_tls() -> None:
+    """Emulators have no certificate; anything beyond this machine needs one."""
+    keyed = {**AZURE, "INTEGRATIONS_COSMOS_KEY": "a key"}
+    load_settings({**keyed, "INTEGRATIONS_COSMOS_ENDPOINT": "http://127.0.0.1:8081"})
+    with pytest.raises(ConfigurationError, match="must be an https:// address"):
+        load_settings({**keyed, "INTEGRATIONS_COSMOS_ENDPOINT": "http://somewhere.example"})
 
 
 def test_internal_addresses_are_for_laptops() -> None:

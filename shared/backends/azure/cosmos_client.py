@@ -117,7 +117,8 @@ class CosmosConnection:
                 async with asyncio.timeout(self._options.call_seconds):
                     return await operation()
             except (AzureError, TimeoutError) as error:
-                raise translate(error) from error
+                # Without its cause, whose text may quote documents.
+                raise translate(error) from None
 
     async def close(self) -> None:
         """Close the client; again and again does no harm."""

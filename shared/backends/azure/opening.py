@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.backends.azure.late import LateDocumentStore, LateSender, LateSource
 from shared.backends.opened import Backends, Opening
-from shared.config import Settings
+from shared.config import Settings, is_this_machine
 from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
@@ -98,8 +98,8 @@ class Opener:
             await self._identity(),
             self._clock,
             tls=self._tls(),
-            # A stand-in with a certificate of its own has no name in the vault's domain either.
-            verify_challenge=self._settings.ca_file is None,
+            # A stand-in on this machine has no name in the vault's domain.
+            verify_challenge=not is_this_machine(self._settings.key_vault_url or ""),
         )
         self._stack.push_async_callback(store.close)
         return store
@@ -153,7 +153,11 @@ class Opener:
 
     def _tls(self) -> ssl.SSLContext | None:
         trusted = self._settings.ca_file
-        return ssl.create_default_context(cafile=str(trusted)) if trusted else None
+        if trusted is None:
+            return None
+        context = ssl.create_default_context()
+        context.load_verify_locations(cafile=str(trusted))
+        return context
 
     async def _import(self, module: str) -> None:
         """Import one module at a time, and in a thread: some SDKs take a third of a second."""

@@ -96,6 +96,6 @@ async def service_bus_call(timeout_seconds: float) -> AsyncIterator[None]:
         meant = translate(error)
         if meant is error:
             raise
-        raise meant from error
+        raise meant from None  # its text may quote the message
     if task and task.cancelling() > cancelled:
         raise asyncio.CancelledError

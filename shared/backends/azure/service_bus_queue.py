@@ -95,7 +95,9 @@ class ServiceBusSender:
 
         After errors of its own the SDK does the same by itself.
         """
-        sender = self._senders.pop(queue)
+        sender = self._senders.pop(queue, None)
+        if sender is None:  # closed in the meantime, with everything
+            return
         with suppress(IntegrationError):
             async with service_bus_call(self._timeout_seconds):
                 await sender.close()

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from functions._messages import ABANDON_AFTER_SECONDS, MAX_ATTEMPTS, OUTCOMES, Outcome, outcome_of, run_step
+from functions._messages import (
+    ABANDON_AFTER_SECONDS,
+    HOST_SECONDS,
+    MAX_ATTEMPTS,
+    OUTCOMES,
+    Outcome,
+    kept_before_abandoned,
+    opened_runtime,
+    outcome_of,
+    run_step,
+)
 from shared.domain import errors
 from shared.domain.errors import ThrottledError, UnavailableError
 from shared.domain.sync import ExecutionStatus, SyncMessage, SyncMode, Trigger
@@ -140,3 +150,26 @@ async def test_a_message_that_cannot_be_sent_again_is_not_abandoned_at_once(worl
     world.sender.fault = None
     await run_step(world.sync, step, world.clock)
     assert await world.status() is ExecutionStatus.SUCCEEDED
+
+
+async def test_no_message_is_kept_until_the_host_ends_the_worker() -> None:
+    """What a slow step has left of its ten minutes is all that it may wait."""
+    clock = FakeClock()
+
+    async def slow_step() -> None:
+        async with kept_before_abandoned(clock):
+            clock.advance(HOST_SECONDS - 5)
+            raise UnavailableError("the store is down")
+
+    with pytest.raises(UnavailableError):
+        await slow_step()
+    assert clock.slept == [5]
+
+
+async def test_a_wrong_setting_does_not_make_dead_letters_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator has minutes to mend a deployment before messages are given up."""
+    monkeypatch.setenv("INTEGRATIONS_BACKEND", "nonsense")
+    clock = FakeClock()
+    with pytest.raises(errors.ConfigurationError, match="INTEGRATIONS_BACKEND"):
+        await opened_runtime(clock)
+    assert clock.slept == [ABANDON_AFTER_SECONDS]
