@@ -29,6 +29,11 @@ from shared.telemetry.logs import log_context
 
 M = TypeVar("M", bound=BaseModel)
 _MAX_REQUEST_ID = 128
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class NoQuery(WireModel):
@@ -40,6 +45,7 @@ class Call:
     """A request that has passed every check.
 
     Attributes:
+        headers: As they came; names in any case.
         object_id: The id for what the call makes: the same in every attempt at one keyed request.
         repeated: True where an attempt before this one may have done the work, in part or all of it.
     """
@@ -51,6 +57,7 @@ class Call:
     parsed_query: BaseModel
     parsed_body: BaseModel | None
     opened: Runtime | None
+    headers: Mapping[str, str] = field(default_factory=dict)
     object_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     repeated: bool = False
 
@@ -80,11 +87,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send back. `etag` is taken from the model where it has one."""
+    """What to send back: a model as JSON, or a page for a person's browser, or neither.
+
+    `etag` is taken from the model where it has one. A page may load and run nothing.
+    """
 
     model: BaseModel | None = None
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
+    page: str | None = None
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -100,6 +111,7 @@ class Route:
         takes_if_match: Whether a stale `If-Match` is refused.
         takes_key: Whether a request with an `Idempotency-Key` that comes again gets the first answer again.
             Never where answers hold a secret.
+        takes_head: Whether a GET may come as HEAD: not where it uses something up.
         needs_runtime: False for what must answer even while nothing else works.
     """
 
@@ -115,13 +127,14 @@ class Route:
     status: HTTPStatus = HTTPStatus.OK
     takes_if_match: bool = False
     takes_key: bool = False
+    takes_head: bool = True
     needs_runtime: bool = True
 
 
 def register_routes(app: FunctionApp, routes: Iterable[Route]) -> None:
     """Register one function for each route."""
     for route in routes:
-        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+        methods = ["GET", "HEAD"] if route.method == "GET" and route.takes_head else [route.method]
         decorate = app.route(route=route.path, methods=methods, auth_level=AuthLevel.ANONYMOUS)
         function = decorate(_function(route))
         app.function_name(route.name)(function)
@@ -163,6 +176,7 @@ async def _handled(route: Route, request: HttpRequest, request_id: str) -> HttpR
         parsed_query=parse_query(route.query, request.params),
         parsed_body=parse_body(route.body, request.get_body()) if route.body else None,
         opened=runtime,
+        headers=request.headers,
     )
     with log_context(
         tenant_id=caller.tenant_id if caller else None, user_id=caller.user_id if caller else None
@@ -187,6 +201,9 @@ async def _answered_once(route: Route, call: Call, key: str, body: bytes) -> Htt
 
 def _response(answer: Answer, request_id: str) -> HttpResponse:
     headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", **answer.headers}
+    if answer.page is not None:
+        headers = {**_PAGE_HEADERS, **headers}
+        return HttpResponse(answer.page, status_code=answer.status, headers=headers, mimetype="text/html")
     if answer.model is None:
         return HttpResponse(status_code=answer.status, headers=headers)
     etag = getattr(answer.model, "etag", None)

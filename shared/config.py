@@ -22,6 +22,9 @@ to which this app's identity has access (https://learn.microsoft.com/azure/azure
 "Configure an identity-based connection").
 """
 
+_LOCAL_URL = "http://127.0.0.1:7071"
+"""Where devhost and the func CLI serve, unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncLimits:
@@ -69,6 +72,10 @@ class Settings(BaseModel):
         default=None,
         description="whether providers may be at internal addresses; embedded they may, in Azure not",
     )
+    public_url: str | None = Field(
+        default=None,
+        description="where browsers reach this app, so that providers can send people back to it",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe level that is logged"
     )
@@ -109,6 +116,12 @@ class Settings(BaseModel):
         """Whether providers may be at internal addresses."""
         said = self.allow_private_addresses
         return self.backend == "embedded" if said is None else said
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where providers send people back to; None where nobody can connect by signing in."""
+        base = self.public_url or (_LOCAL_URL if self.backend == "embedded" else None)
+        return f"{base.rstrip('/')}/api/oauth/callback" if base else None
 
     @property
     def sync_limits(self) -> SyncLimits:
@@ -180,7 +193,7 @@ def _unsafe_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         "blob_account_url",
         *(() if settings.cosmos_key else ("cosmos_endpoint",)),
     }
-    for field in ("jwks_url", "cosmos_endpoint", "key_vault_url", "blob_account_url"):
+    for field in ("public_url", "jwks_url", "cosmos_endpoint", "key_vault_url", "blob_account_url"):
         text = getattr(settings, field)
         if text is None:
             continue

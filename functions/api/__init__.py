@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functions import health_check
 from functions._http import Route
-from functions.api import executions, integrations, openapi, providers, quarantine, shards
+from functions.api import credentials, executions, integrations, openapi, providers, quarantine, shards
 
 RESOURCES: tuple[Route, ...] = (
     *health_check.ROUTES,
     *providers.ROUTES,
     *integrations.ROUTES,
+    *credentials.ROUTES,
     *executions.ROUTES,
     *shards.ROUTES,
     *quarantine.ROUTES,

@@ -7,6 +7,8 @@ param environment string
 param tokenIssuer string
 param tokenAudience string
 param tokenKeysUrl string
+@description('Where browsers reach the app, if not by its own name: a custom domain or a gateway.')
+param publicUrl string = ''
 param identityId string
 param identityClientId string
 param archiverIdentityId string
@@ -75,6 +77,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         { name: 'INTEGRATIONS_JWT_ISSUER', value: tokenIssuer }
         { name: 'INTEGRATIONS_JWT_AUDIENCE', value: tokenAudience }
         { name: 'INTEGRATIONS_JWKS_URL', value: tokenKeysUrl }
+        { name: 'INTEGRATIONS_PUBLIC_URL', value: empty(publicUrl) ? 'https://${name}.azurewebsites.net' : publicUrl }
         { name: 'INTEGRATIONS_COSMOS_ENDPOINT', value: cosmosEndpoint }
         { name: 'INTEGRATIONS_COSMOS_DATABASE', value: cosmosDatabase }
         { name: 'INTEGRATIONS_KEY_VAULT_URL', value: keyVaultUrl }

@@ -16,7 +16,7 @@ from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
 from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
 from shared.ports.clock import Clock
-from shared.ports.token_source import TokenEndpoint
+from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint
 
 if TYPE_CHECKING:
     from shared.adapters.http import HttpClient
@@ -78,6 +78,32 @@ class AdapterRegistry:
             ConfigurationError: The document has problems.
         """
         return auth.credential_fields(definition.RestDefinition.parse(provider).auth)
+
+    def authorization_endpoint(
+        self, provider: Provider, integration: Integration
+    ) -> AuthorizationEndpoint | None:
+        """Return where people allow the app in; None where the provider knows no such thing.
+
+        Raises:
+            ConfigurationError: The provider's document has problems, or the settings don't fit it.
+        """
+        raise NotImplementedError
+
+    def auth_kind(self, provider: ProviderDocument) -> str:
+        """Return the `kind` of the document's `auth`.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        return definition.RestDefinition.parse(provider).auth.kind
+
+    def entered_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return those of the credentials that people enter: all but what comes from connecting.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        return tuple(name for name in self.credential_fields(provider) if name != auth.REFRESH_TOKEN)
 
     def check(self, document: ProviderDocument) -> Sequence[Problem]:
         """Return everything that is wrong with a provider's document; empty when it can be used."""

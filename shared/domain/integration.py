@@ -100,6 +100,9 @@ class IntegrationSettings(WireModel):
     settings: dict[SettingName, Annotated[str, StringConstraints(max_length=2000)]] = {}
     entity_mappings: Annotated[tuple[EntityMapping, ...], Field(max_length=100)] = ()
     sync_config: SyncConfig = SyncConfig()
+    user_scoped: bool = Field(
+        default=False, description="Whether users connect themselves, each for their own data."
+    )
     allowed_shard_types: tuple[Id, ...] | None = Field(
         default=None, description="Shard types that this integration may write; null means any."
     )
@@ -132,12 +135,21 @@ class LastSync(WireModel):
     reason: Annotated[str, StringConstraints(max_length=MAX_REASON)] | None = None
 
 
+class DisabledBecause(WireModel):
+    """Why the system has disabled an integration: a connection that can't be used for now, or any more."""
+
+    code: str
+    connection_id: Id
+    at: Timestamp
+
+
 class Integration(IntegrationSettings, StoredModel):
     """An integration as stored.
 
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
-    that a rotation has replaced and disabled, at `rotated_at`.
+    that a rotation has replaced and disabled, at `rotated_at`. `disabled_because` stands while the system, no
+    person, keeps it disabled; the connection's next success activates it again.
     """
 
     tenant_id: Id
@@ -149,6 +161,7 @@ class Integration(IntegrationSettings, StoredModel):
     former_credential_version: str | None = None
     rotated_at: Timestamp | None = None
     status: IntegrationStatus = IntegrationStatus.DISABLED
+    disabled_because: DisabledBecause | None = None
     next_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None
 

@@ -7,6 +7,7 @@ could be misread is written in hex: two different ids never share a name.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from shared.domain.errors import InvalidRequestError
 
@@ -23,12 +24,20 @@ def credential_secret_name(tenant_id: str, integration_id: str, provider_id: str
         InvalidRequestError: The ids are too long for a secret's name.
     """
     parts = (_encoded(tenant_id), _encoded(provider_id), _encoded(integration_id))
-    name = "-".join(("tenant", *parts, "credentials"))
-    if len(name) > MAX_NAME:
-        raise InvalidRequestError(
-            f"The secret's name has {len(name)} characters, Key Vault takes {MAX_NAME}: use shorter ids."
-        )
-    return name
+    return _joined(("tenant", *parts, "credentials"))
+
+
+def connection_secret_name(
+    tenant_id: str, integration_id: str, provider_id: str, user_id: str | None = None
+) -> str:
+    """Return the name of a connection's refresh token: the tenant's, or one of its users'.
+
+    Raises:
+        InvalidRequestError: The ids are too long for a secret's name.
+    """
+    owner = ("user", _encoded(user_id)) if user_id is not None else ()
+    parts = (_encoded(tenant_id), *owner, _encoded(provider_id), _encoded(integration_id))
+    return _joined(("tenant", *parts, "oauth"))
 
 
 def parse_credential_secret_name(name: str) -> tuple[str, str, str]:
@@ -42,6 +51,15 @@ def parse_credential_secret_name(name: str) -> tuple[str, str, str]:
             return _decoded(tenant_id), _decoded(integration_id), _decoded(provider_id)
         case _:
             raise InvalidRequestError("This is no name of an integration's credentials.")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    name = "-".join(parts)
+    if len(name) > MAX_NAME:
+        raise InvalidRequestError(
+            f"The secret's name has {len(name)} characters, Key Vault takes {MAX_NAME}: use shorter ids."
+        )
+    return name
 
 
 def _encoded(part: str) -> str:

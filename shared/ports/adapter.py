@@ -10,7 +10,7 @@ from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
-from shared.ports.token_source import TokenEndpoint, TokenSource
+from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +203,34 @@ class AdapterSource(Protocol):
         """
         ...
 
+    def authorization_endpoint(
+        self, provider: Provider, integration: Integration
+    ) -> AuthorizationEndpoint | None:
+        """Return where people allow the app in; None where the provider knows no such thing.
+
+        Raises:
+            ConfigurationError: The provider's document has problems, or the settings don't fit it.
+        """
+        ...
+
+    def auth_kind(self, provider: ProviderDocument) -> str:
+        """Return the `kind` of the document's `auth`, `none` where it has none.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        ...
+
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the credentials that an integration of the provider must have.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        ...
+
+    def entered_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        """Return those of the credentials that people enter: all but what comes from connecting.
 
         Raises:
             ConfigurationError: The document has problems.

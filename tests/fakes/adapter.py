@@ -19,7 +19,7 @@ from shared.ports.adapter import (
     SourcePage,
     SourceRecord,
 )
-from shared.ports.token_source import TokenEndpoint
+from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint
 
 ALL_OPERATIONS: frozenset[Operation] = frozenset({"get", "create", "update", "delete", "search"})
 
@@ -140,6 +140,8 @@ class FakeAdapterSource:
         self.problems: list[Problem] = []
         self.swept = Sweep.NEVER
         self.endpoint: TokenEndpoint | None = None
+        self.authorization: AuthorizationEndpoint | None = None
+        self.kind = "none"
         self.fields: tuple[str, ...] = ()
 
     def open(
@@ -149,6 +151,17 @@ class FakeAdapterSource:
 
     def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
         return self.endpoint
+
+    def authorization_endpoint(
+        self, provider: Provider, integration: Integration
+    ) -> AuthorizationEndpoint | None:
+        return self.authorization
+
+    def auth_kind(self, provider: ProviderDocument) -> str:
+        return self.kind
+
+    def entered_fields(self, provider: ProviderDocument) -> Sequence[str]:
+        return tuple(name for name in self.fields if name != "refreshToken")
 
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         return self.fields

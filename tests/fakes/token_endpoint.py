@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from shared.domain.errors import CredentialsRejectedError, IntegrationError
 from shared.ports.token_source import AccessToken, TokenGrant
@@ -20,12 +21,25 @@ class FakeTokenEndpoint:
         self.consumes_refresh_token = consumes_refresh_token
         self.good: str | None = "refresh-0"
         self.asked: list[Mapping[str, str]] = []
+        self.revokes = True
+        self.revoked: list[str] = []
         self.failing: IntegrationError | None = None
         self.arrivals = asyncio.Semaphore(0)
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def request(self, credentials: Mapping[str, str]) -> TokenGrant:
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    async def revoke(self, credentials: Mapping[str, str], token: str) -> bool:
+        if self.failing:
+            raise self.failing
+        self.revoked.append(token)
+        return self.revokes
+
+    async def request(
+        self, credentials: Mapping[str, str], timeout_seconds: float | None = None
+    ) -> TokenGrant:
         self.asked.append(credentials)
         number = len(self.asked)
         self.arrivals.release()

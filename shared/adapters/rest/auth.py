@@ -47,13 +47,16 @@ class BearerAuth(WireModel):
 StaticAuth = NoAuth | ApiKeyAuth | BasicAuth | BearerAuth
 Auth = Annotated[StaticAuth | OAuth2ClientCredentials | OAuth2AuthorizationCode, Field(discriminator="kind")]
 
+REFRESH_TOKEN = "refreshToken"  # noqa: S105 - the credential's name
+"""The credential that nobody enters: connecting brings it."""
+
 _FIELDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "apiKey": ("apiKey",),
     "basic": ("username", "password"),
     "bearer": ("token",),
     "oauth2ClientCredentials": ("clientId", "clientSecret"),
-    "oauth2AuthorizationCode": ("clientId", "clientSecret", "refreshToken"),
+    "oauth2AuthorizationCode": ("clientId", "clientSecret", REFRESH_TOKEN),
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import quote_plus, urlencode
 
 from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest
@@ -51,7 +53,13 @@ class RestTokenEndpoint:
         """True where the grant is a refresh token: servers may give another and forget the one sent."""
         return isinstance(self._auth, OAuth2AuthorizationCode)
 
-    async def request(self, credentials: Mapping[str, str]) -> TokenGrant:
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn among all requests to the provider's endpoint."""
+        return nullcontext()
+
+    async def request(
+        self, credentials: Mapping[str, str], timeout_seconds: float | None = None
+    ) -> TokenGrant:
         """Ask once; raises what the port says, without a word of the answer or of what was sent."""
         values = self._checked(credentials)
         headers, client = self._client(values["clientId"], values["clientSecret"])
@@ -61,7 +69,7 @@ class RestTokenEndpoint:
                 "POST",
                 self._url,
                 headers,
-                timeout_seconds=self._timeouts.total_seconds,
+                timeout_seconds=min(self._timeouts.total_seconds, timeout_seconds or math.inf),
                 connect_timeout_seconds=self._timeouts.connect_seconds,
                 body=urlencode(form).encode(),
                 secrets=frozenset(filter(None, values.values())),
@@ -69,6 +77,10 @@ class RestTokenEndpoint:
             )
         )
         return self._answers.read(response)
+
+    async def revoke(self, credentials: Mapping[str, str], token: str) -> bool:
+        """Give a refresh token back; False where the document names no `revocationUrl`."""
+        raise NotImplementedError
 
     def _checked(self, credentials: Mapping[str, str]) -> dict[str, str]:
         values = {name: credentials.get(name, "") for name in credential_fields(self._auth)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import random
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.backends.opened import Backends
+from shared.bootstrap.connections import assemble_connections
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
@@ -36,9 +36,7 @@ from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
-from shared.resilience.retry import Retry, RetryPolicy
 from shared.resilience.turns import Turns
-from shared.services.access_tokens import AccessTokens
 from shared.services.bulk_replay import BulkReplay
 from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.connection_test import ConnectionTester
@@ -62,7 +60,6 @@ from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
-from shared.services.token_grants import TokenGrants
 from shared.services.told_deletions import DeletionGuard
 from shared.telemetry.logs import configure_logging, get_logger
 
@@ -276,7 +273,10 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
     checkpoints = RunCheckpoints(of.checkpoints)
     retaking = Retaking(of.quarantine, of.shards, intake)
     sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
-    credentials = _access_tokens(vault, adapters, integrations, leases, clock, stack)
+    connections = assemble_connections(
+        vault=vault, adapters=adapters, integrations=integrations, leases=leases, clock=clock, stack=stack
+    )
+    credentials = connections.access_tokens
     inbound = InboundSync(
         integrations=integrations,
         providers=providers,
@@ -334,21 +334,6 @@ def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Adapte
     registry = AdapterRegistry(clock, allow_private_addresses=settings.providers_may_be_private)
     stack.push_async_callback(registry.close)
     return registry
-
-
-def _access_tokens(
-    vault: CredentialVault,
-    adapters: AdapterSource,
-    integrations: IntegrationRepository,
-    leases: Leases,
-    clock: Clock,
-    stack: AsyncExitStack,
-) -> AccessTokens:
-    saving = Retry(RetryPolicy(max_attempts=10), clock=clock, random=random.random)
-    grants = TokenGrants(vault, integrations, leases, saving, clock)
-    tokens = AccessTokens(vault, adapters, grants, clock)
-    stack.push_async_callback(tokens.close)
-    return tokens
 
 
 def _shipped_providers() -> Sequence[ProviderDocument]:
