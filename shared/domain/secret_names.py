@@ -108,7 +108,7 @@ def _parsed(parts: list[str]) -> SecretName | None:
         case ["system", provider, ("oauth" | "credentials") as kind]:
             return SecretName(kind, _decoded(provider))
         case ["tenant", tenant, "user", user, provider, *rest, ("oauth" | "credentials") as kind] if rest:
-            owner = _decoded(user)
+            owner: str | None = _decoded(user)
         case ["tenant", tenant, provider, *rest, ("oauth" | "credentials") as kind] if rest:
             owner = None
         case _:

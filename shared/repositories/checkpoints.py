@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from shared.domain.sync import Checkpoint
 from shared.ports.clock import Clock
-from shared.ports.documents import DocumentStore
+from shared.ports.documents import Delete, DocumentStore, Query
 from shared.repositories.model_repository import ModelRepository
+
+_CONTAINER = "checkpoints"
 
 
 class CheckpointRepository:
     """One checkpoint for each entity of an integration."""
 
     def __init__(self, store: DocumentStore, clock: Clock) -> None:
-        self._models = ModelRepository(store, "checkpoints", Checkpoint)
+        self._store = store
+        self._models = ModelRepository(store, _CONTAINER, Checkpoint)
         self._clock = clock
 
     async def load(self, tenant_id: str, integration_id: str, entity: str) -> Checkpoint:
@@ -39,3 +42,11 @@ class CheckpointRepository:
         if checkpoint.etag is None:
             return await self._models.create(checkpoint)
         return await self._models.replace(checkpoint)
+
+    async def delete_all(self, tenant_id: str, integration_id: str) -> None:
+        """Remove everything in an integration's partition: its checkpoints, and which run is under way."""
+        partition = (tenant_id, integration_id)
+        while found := (await self._store.query(_CONTAINER, Query(partition, limit=100))).items:
+            await self._store.write_many(
+                _CONTAINER, partition, [Delete(document.body["id"]) for document in found]
+            )

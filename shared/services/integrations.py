@@ -25,11 +25,11 @@ from shared.domain.schedule import next_time
 from shared.domain.validation import to_problems
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
-from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
-from shared.services.credentials import CredentialVault, CredentialVersion
+from shared.services.credentials import REFRESH_TOKEN, CredentialVault, CredentialVersion
+from shared.services.entered_grants import EnteredGrants
 
 _TRIES = 5
 
@@ -47,16 +47,16 @@ class Integrations:
         self,
         integrations: IntegrationRepository,
         providers: ProviderRepository,
-        active_runs: ActiveRunRepository,
         adapters: AdapterSource,
         vault: CredentialVault,
+        grants: EnteredGrants,
         clock: Clock,
     ) -> None:
         self._integrations = integrations
         self._providers = providers
-        self._active_runs = active_runs
         self._adapters = adapters
         self._vault = vault
+        self._grants = grants
         self._clock = clock
 
     async def get(self, tenant_id: str, integration_id: str) -> Integration:
@@ -130,12 +130,15 @@ class Integrations:
 
         async def apply(present: Integration) -> Integration:
             if not active:
-                return present.changed(status=IntegrationStatus.DISABLED, next_sync_at=None)
+                return present.changed(
+                    status=IntegrationStatus.DISABLED, disabled_because=None, next_sync_at=None
+                )
             provider = await self._provider_of(present)
             if provider.status is ProviderStatus.DISABLED:
                 raise InvalidStateError(f"The provider {provider.id} is disabled.")
             _require_mapping(present)
-            return self._scheduled(present.changed(status=IntegrationStatus.ACTIVE))
+            activated = present.changed(status=IntegrationStatus.ACTIVE, disabled_because=None)
+            return self._scheduled(activated)
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
@@ -149,7 +152,8 @@ class Integrations:
     ) -> CredentialVersion:
         """Store an integration's static credentials; its next step uses them.
 
-        The secret comes first: a crash before the integration names it leaves the former version in use.
+        The secret comes first: a crash before the integration names it leaves the former version in use. Once
+        it is named, all others are disabled. A refresh token among the values becomes the connection's.
 
         Raises:
             NotFoundError: The tenant has no such integration.
@@ -160,6 +164,7 @@ class Integrations:
         _require_revision(integration, etag)
         provider = await self._provider_of(integration)
         name, stored = await self._vault.put(integration, provider, values, actor)
+        refresh_token = values.get(REFRESH_TOKEN)
 
         async def apply(present: Integration) -> Integration:
             return present.changed(
@@ -169,26 +174,11 @@ class Integrations:
                 rotated_at=None,
             )
 
-        await self._change(tenant_id, integration_id, None, apply)
+        changed = await self._change(tenant_id, integration_id, None, apply)
+        await self._vault.disable_others(changed)
+        if refresh_token:
+            await self._grants.adopt(changed, provider, refresh_token, actor)
         return stored
-
-    async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:
-        """Remove a disabled integration without a run under way, and its secret. Its shards and runs stay.
-
-        Raises:
-            NotFoundError: The tenant has no such integration.
-            InvalidStateError: It is active, or a run has not ended.
-            StaleWriteError: `etag` is not that of the stored version, or it was changed at this moment.
-        """
-        integration = await self._integrations.get(tenant_id, integration_id)
-        _require_revision(integration, etag)
-        if integration.status is IntegrationStatus.ACTIVE:
-            raise InvalidStateError("The integration is active; disable it first.")
-        run = await self._active_runs.current(tenant_id, integration_id)
-        if run:
-            raise InvalidStateError(f"Execution {run.id} has not ended yet; try again when it has.")
-        await self._vault.delete(integration)
-        await self._integrations.delete(integration)
 
     async def _change(
         self,
