@@ -56,6 +56,8 @@ class FetchRequest:
     Attributes:
         entity: Name of the entity in the provider's document.
         watermark: Where an incremental run begins; None reads everything.
+        deletions_since: Where a run that reads everything (`watermark` is None) asks for deletions: what is
+            stored was there at that time. None where nothing is stored, or nobody knows.
         position: The `next_position` of the page before; None for the first.
         page_size: How many records to ask for; the provider may give fewer.
         fields: Dotted paths of all that will be read of a record; None where that is not known.
@@ -66,6 +68,7 @@ class FetchRequest:
     position: Mapping[str, Any] | None
     page_size: int
     fields: frozenset[str] | None = None
+    deletions_since: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

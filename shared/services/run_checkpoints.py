@@ -50,7 +50,7 @@ class RunCheckpoints:
         if checkpoint.fencing_token > lease.fencing_token:
             raise LeaseLostError("A later holder of the lease has gone on with this run.")
         if progress.done and progress.watermark is not None:
-            changes["watermark"] = progress.watermark
+            changes |= {"watermark": progress.watermark, "deletions_since": None}
         try:
             return await self._checkpoints.save(
                 checkpoint.changed(run=progress, fencing_token=lease.fencing_token, **changes)

@@ -34,8 +34,8 @@ class Deletions(WireModel):
 
     Attributes:
         sweep: What a complete reading of the entity has not seen is gone.
-        listing: The request that lists what was deleted; `list` in the document. Incremental runs ask it
-            after the last page of the entity, from the same watermark.
+        listing: The request that lists what was deleted; `list` in the document. It is asked after the last
+            page of the entity, from the same watermark; by a full run from that of the run before.
         records: Where its answer has the list; without it, the answer is the list.
         id: The id of what was deleted: the same as in the entity's records.
     """

@@ -61,6 +61,16 @@ class WatermarkReader:
         """Return a value of the increment's field as a watermark. Raises ValueError for another type."""
         return self._values.parse(value)
 
+    def accepts(self, watermark: Watermark | None) -> bool:
+        """True for what a run can begin at; false for what another version of the document has left."""
+        if watermark is None or self._increment.link:
+            return watermark is None or is_target(watermark)
+        try:
+            self._values.begin(watermark, 0)
+        except ValueError:
+            return False
+        return True
+
     def floor(self, watermark: Watermark | None, behind_seconds: int = 0) -> Watermark | None:
         """Return the watermark below which records are left out here; None where the API filters."""
         if watermark is None or not self._increment.client_side_filter:
