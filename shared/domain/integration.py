@@ -137,7 +137,8 @@ class Integration(IntegrationSettings, StoredModel):
 
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
-    that a rotation has replaced and disabled, at `rotated_at`.
+    that a rotation has replaced and disabled, at `rotated_at`. The first run by schedule from
+    `next_full_sync_at` on is a full one.
     """
 
     tenant_id: Id
@@ -150,6 +151,7 @@ class Integration(IntegrationSettings, StoredModel):
     rotated_at: Timestamp | None = None
     status: IntegrationStatus = IntegrationStatus.DISABLED
     next_sync_at: Timestamp | None = None
+    next_full_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None
 
     @model_validator(mode="after")

@@ -32,8 +32,9 @@ def _time_zone(name: str) -> str:
 class SyncConfig(WireModel):
     """When an integration syncs by itself, and how much it may delete unasked.
 
-    It syncs at an interval, or by a cron expression; else only on request. What a run would delete of an
-    entity beyond `deletion_hold_percent` of its shards waits for a tenant admin.
+    It syncs at an interval, or by a cron expression; else only on request. Such a run reads what changed, and
+    every `full_interval_seconds` everything. What a run would delete of an entity beyond
+    `deletion_hold_percent` of its shards waits for a tenant admin.
     """
 
     interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
@@ -43,7 +44,10 @@ class SyncConfig(WireModel):
     time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] | None = Field(
         default=None, description="IANA name of the time zone that `cron` is in; UTC unless given."
     )
-
+    full_interval_seconds: Annotated[int, Field(ge=3600, le=90 * 86_400)] | None = Field(
+        default=None,
+        description="How often a run by schedule is a full one, which finds what was deleted without a word.",
+    )
     deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
 
     @model_validator(mode="after")
@@ -52,6 +56,8 @@ class SyncConfig(WireModel):
             raise blame("cron", "is given beside intervalSeconds; keep one of them")
         if self.time_zone is not None and self.cron is None:
             raise blame("timeZone", "needs cron: an interval has no time of day")
+        if self.full_interval_seconds is not None and self.interval_seconds is None and self.cron is None:
+            raise blame("fullIntervalSeconds", "needs intervalSeconds or cron, whose runs it makes full ones")
         return self
 
 
@@ -72,6 +78,22 @@ def next_time(config: SyncConfig, key: str, now: datetime, due: datetime | None 
     if config.cron is not None:
         return _next_of_cron(config.cron, config.time_zone or "UTC", key, now)
     return None
+
+
+def next_full_time(
+    config: SyncConfig, key: str, now: datetime, due: datetime | None = None
+) -> datetime | None:
+    """Return from when on the next run by schedule is a full one; None where none ever is.
+
+    Args:
+        config: The schedule.
+        key: Names the integration, as for `next_time`.
+        now: The present time.
+        due: When the full run that is being started was due; None begins the rhythm.
+    """
+    if config.full_interval_seconds is None:
+        return None
+    return _next_of_interval(timedelta(seconds=config.full_interval_seconds), key, now, due)
 
 
 def _next_of_interval(interval: timedelta, key: str, now: datetime, due: datetime | None) -> datetime:
