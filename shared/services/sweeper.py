@@ -94,9 +94,14 @@ class Sweeper:
     async def mark(self, page: PageContext, records: Sequence[SourceRecord]) -> None:
         """Remember what a page speaks of, rejected records too; call it before the page's checkpoint.
 
+        A page with a nameless record leaves nothing: any shard may be that record's, so that the reading
+        proves nothing.
+
         Raises:
             LeaseLostError: Somebody else has gone on with the run.
         """
+        if any(record.is_nameless for record in records):
+            return
         entity = page.mapping.entity
         ids = [shard_id(page.integration_id, entity, record.external_id) for record in records]
         page.lease.check()

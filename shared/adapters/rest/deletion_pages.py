@@ -34,6 +34,9 @@ class DeletionsAfter:
     async def _fetch_deletions(self, request: FetchRequest) -> Fetched:
         fetched = await self._deletions.fetch(request)
         page = fetched.page
-        gone = [SourceRecord(each.external_id, each.data, deleted=True) for each in page.records]
+        gone = [
+            each if each.rejection else SourceRecord(each.external_id, each.data, deleted=True)
+            for each in page.records
+        ]
         following = None if page.next_position is None else {"deletions": page.next_position}
         return replace(fetched, page=replace(page, records=gone, next_position=following, watermark=None))
