@@ -60,8 +60,9 @@ class StepLimits:
     """How much one step may do.
 
     Attributes:
-        max_records: So many records at most, or one page if that has more.
-        max_seconds: No page is begun after this time.
+        max_records: So many records at most. A page that has more is stored in slices of so many, all in one
+            step as long as there is time: the step after it has to fetch the page again.
+        max_seconds: No page or slice is begun after this time.
         timeout_seconds: The step is cancelled after this time; the pages that it has stored are kept.
     """
 
