@@ -47,7 +47,7 @@ from shared.services.run_checkpoints import RunCheckpoints, mapping_of
 from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
-from shared.services.sync_step import Step
+from shared.services.sync_step import Step, StepEnd
 from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import add_to_log_context, get_logger, log_context
 from shared.telemetry.request_charge import metered, units_so_far
@@ -224,7 +224,7 @@ class InboundSync:
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == _next_part(progress):
             execution = await self._records.started(execution)
-            step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
+            step = Step(execution, integration, lease, self._end_of(execution))
             progress = await self._go_on(step, provider, checkpoints)
         execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
@@ -233,6 +233,12 @@ class InboundSync:
         _log.debug("phase complete")
         await self._records.completed(execution, progress)
         return None
+
+    def _end_of(self, execution: SyncExecution) -> StepEnd:
+        async def has_ended() -> bool:
+            return await self._records.unfinished(execution.tenant_id, execution.id) is None
+
+        return StepEnd(self._clock, self._limits.max_seconds, has_ended)
 
     async def _integration(self, execution: SyncExecution) -> Integration:
         integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
@@ -301,7 +307,7 @@ class InboundSync:
                         await self._sweeper.mark(context, page.records)
                     progress = _advanced(progress, page, stored, swept=swept and page.complete)
                     checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
-                    if self._clock.monotonic() >= step.deadline:
+                    if await step.end.is_reached():
                         break
         except ResyncRequiredError as error:
             progress = _from_the_beginning(checkpoint, progress, error)

@@ -124,7 +124,7 @@ class Sweeper:
             progress = await self._advanced(search, progress) if search else _left_out(progress)
             changes = consequences(step.execution, progress, inventories, sweep) if progress.done else {}
             checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease, **changes)
-            if progress.done or self._clock.monotonic() >= step.deadline:
+            if progress.done or await step.end.is_reached():
                 return progress
 
     async def tidy(self, tenant_id: str, integration_id: str, ended: str) -> None:
