@@ -195,9 +195,21 @@ class AdapterSource(Protocol):
     """Makes adapters."""
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
+
+        Its calls raise AccessDeniedError for entities that the integration may not exchange for a tenant.
+
+        Args:
+            provider: Whose API it is.
+            integration: Has the settings, and says what may be exchanged.
+            credentials: What to sign in with.
+            tenant_id: For whom; None for the integration's own tenant.
 
         Raises:
             ConfigurationError: The integration's settings or its credentials lack what the provider's

@@ -279,7 +279,7 @@ class InboundSync:
         self, step: Step, provider: Provider, checkpoint: Checkpoint, sweep: Sweep
     ) -> RunProgress:
         credentials = await self._vault.of(step.integration, provider)
-        adapter = self._adapters.open(provider, step.integration, credentials)
+        adapter = self._adapters.open(provider, step.integration, credentials, step.execution.tenant_id)
         return await self._read_entity(step, adapter, checkpoint, sweep)
 
     async def _read_entity(

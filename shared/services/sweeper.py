@@ -25,6 +25,7 @@ from shared.repositories.shards import ShardRepository
 from shared.services.page_intake import PageContext
 from shared.services.run_checkpoints import RunCheckpoints, mapping_of
 from shared.services.sync_step import Step
+from shared.telemetry.denials import require_access
 from shared.telemetry.logs import get_logger
 
 SHARDS_AT_ONCE = 100
@@ -189,13 +190,18 @@ class Sweeper:
         walk.sweep = walk.sweep.model_copy(update=changes)
 
     async def _remove(self, search: _Search, gone: Sequence[Document]) -> int:
-        """Turn shards into tombstones; one that somebody writes at this moment is left alone."""
+        """Turn shards into tombstones; one that somebody writes at this moment is left alone.
+
+        Raises:
+            AccessDeniedError: The integration may not touch such shards.
+        """
         if not gone:
             return 0
+        integration, shard_type = search.step.integration, search.mapping.shard_type_id
+        require_access(integration, search.step.execution.tenant_id, shard_type, "store")
         search.step.lease.check()
         writes = [Put(self._tombstone(search, shard.body), if_match=shard.etag) for shard in gone]
-        tenant_id, shard_type = search.step.integration.tenant_id, search.mapping.shard_type_id
-        results = await self._shards.write_many(tenant_id, shard_type, writes)
+        results = await self._shards.write_many(integration.tenant_id, shard_type, writes)
         return sum(result.outcome == "written" for result in results)
 
     def _tombstone(self, search: _Search, shard: JsonObject) -> JsonObject:

@@ -157,7 +157,11 @@ class FakeAdapterSource:
         self.fields: tuple[str, ...] = ()
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         return self.adapter
 
