@@ -179,6 +179,7 @@ class InboundSync:
 
     async def _ended(self, message: SyncMessage) -> None:
         """Do what follows a run's end. Who finds the run ended does it again: a crash leaves nothing out."""
+        await self._ahead.forget(message.execution_id)
         integration = await self._integrations.find(message.tenant_id, message.integration_id)
         if integration:
             await self._requests.follow_up(integration, message.execution_id)
