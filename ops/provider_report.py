@@ -58,7 +58,8 @@ def _entity_lines(entity: EntityReport) -> Iterator[str]:
     if entity.seconds:
         yield f"  requests    {', '.join(f'{seconds:.3f} s' for seconds in entity.seconds)}"
     if entity.fields:
-        yield f"  fields      of {entity.records - entity.deleted} records"
+        described = entity.records - entity.deleted - sum(entity.malformed.values())
+        yield f"  fields      of {described} records"
     for field in entity.fields:
         yield f"    {field.path}: {' or '.join(field.types)} ({field.records})"
     yield from (f"  problem     {problem}" for problem in entity.problems)

@@ -44,9 +44,19 @@ class AdapterRegistry:
         self._http: HttpClient | None = None
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
+
+        Args:
+            provider: Whose API it is.
+            integration: Has the settings, and says what may be exchanged.
+            credentials: What to sign in with.
+            tenant_id: For whom; None for the integration's own tenant.
 
         Raises:
             ConfigurationError: The provider's document has problems, or settings or credentials don't fit it.
@@ -54,7 +64,7 @@ class AdapterRegistry:
         from shared.adapters.rest.adapter import RestAdapter  # noqa: PLC0415 - imports aiohttp
 
         adapter = RestAdapter(self._client(), self._pacing, provider, integration, credentials)
-        return ScopedAdapter(adapter, integration)
+        return ScopedAdapter(adapter, integration, tenant_id or integration.tenant_id)
 
     def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
         """Return where an integration's access tokens come from; None where its provider knows no such thing.

@@ -138,7 +138,8 @@ class Integration(IntegrationSettings, StoredModel):
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
     that a rotation has replaced and disabled, at `rotated_at`. The first run by schedule from
-    `next_full_sync_at` on is a full one.
+    `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read any record: its
+    data quality is the integration's.
     """
 
     tenant_id: Id
@@ -153,6 +154,7 @@ class Integration(IntegrationSettings, StoredModel):
     next_sync_at: Timestamp | None = None
     next_full_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None
+    last_reading: Id | None = None
 
     @model_validator(mode="after")
     def _types_are_allowed(self) -> Self:

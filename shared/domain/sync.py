@@ -52,7 +52,12 @@ class ExecutionStatus(StrEnum):
 
 
 class SyncCounts(WireModel):
-    """What became of the records of a run."""
+    """What became of the records of a run.
+
+    Attributes:
+        conflicts: Records that were changed on both sides; 0 in an inbound run, where the provider's counts.
+        failed: Records that could not be sent; 0 in an inbound run, which puts aside (`rejected`) or fails.
+    """
 
     read: int = 0
     created: int = 0
@@ -60,6 +65,8 @@ class SyncCounts(WireModel):
     unchanged: int = 0
     deleted: int = 0
     rejected: int = 0
+    conflicts: int = 0
+    failed: int = 0
 
     def __add__(self, other: SyncCounts) -> SyncCounts:
         mine, others = self.model_dump(by_alias=False), other.model_dump(by_alias=False)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, Reason
 from shared.domain.integration import Integration
+from shared.domain.malformed import NAMELESS_CODES
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
 from shared.ports.token_source import TokenEndpoint, TokenSource
@@ -40,6 +41,9 @@ class SourceRecord:
 
     Attributes:
         version: What a conditional write sends back; None where the provider tells none.
+        rejection: Why the record can't be read as the provider's document says, with one of
+            MALFORMED_CODES; None for a good one. It is on pages only. Where it has no id of its own,
+            `external_id` is made of its content; where it is no object, `data` has it as `value`.
     """
 
     external_id: str
@@ -47,6 +51,12 @@ class SourceRecord:
     modified_at: str | int | None = None
     deleted: bool = False
     version: str | int | None = None
+    rejection: Reason | None = None
+
+    @property
+    def is_nameless(self) -> bool:
+        """True where nobody knows which record it is."""
+        return self.rejection is not None and self.rejection.code in NAMELESS_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +198,21 @@ class AdapterSource(Protocol):
     """Makes adapters."""
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
+
+        Its calls raise AccessDeniedError for entities that the integration may not exchange for a tenant.
+
+        Args:
+            provider: Whose API it is.
+            integration: Has the settings, and says what may be exchanged.
+            credentials: What to sign in with.
+            tenant_id: For whom; None for the integration's own tenant.
 
         Raises:
             ConfigurationError: The integration's settings or its credentials lack what the provider's

@@ -46,7 +46,7 @@ from shared.services.run_records import RunRecords
 from shared.services.run_steps import advanced, first_request, from_the_beginning, next_part
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
-from shared.services.sync_step import Step
+from shared.services.sync_step import Step, StepEnd
 from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import add_to_log_context, get_logger, log_context
 from shared.telemetry.request_charge import metered, units_so_far
@@ -59,8 +59,9 @@ class StepLimits:
     """How much one step may do.
 
     Attributes:
-        max_records: So many records at most, or one page if that has more.
-        max_seconds: No page is begun after this time.
+        max_records: So many records at most. A page that has more is stored in slices of so many, all in one
+            step as long as there is time: the step after it has to fetch the page again.
+        max_seconds: No page or slice is begun after this time.
         timeout_seconds: The step is cancelled after this time; the pages that it has stored are kept.
     """
 
@@ -177,6 +178,7 @@ class InboundSync:
 
     async def _ended(self, message: SyncMessage) -> None:
         """Do what follows a run's end. Who finds the run ended does it again: a crash leaves nothing out."""
+        await self._ahead.forget(message.execution_id)
         integration = await self._integrations.find(message.tenant_id, message.integration_id)
         if integration:
             await self._requests.follow_up(integration, message.execution_id)
@@ -222,7 +224,7 @@ class InboundSync:
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == next_part(progress):
             execution = await self._records.started(execution)
-            step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
+            step = Step(execution, integration, lease, self._end_of(execution))
             progress = await self._go_on(step, provider, checkpoints)
         execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
@@ -231,6 +233,12 @@ class InboundSync:
         _log.debug("phase complete")
         await self._records.completed(execution, progress)
         return None
+
+    def _end_of(self, execution: SyncExecution) -> StepEnd:
+        async def has_ended() -> bool:
+            return await self._records.unfinished(execution.tenant_id, execution.id) is None
+
+        return StepEnd(self._clock, self._limits.max_seconds, has_ended)
 
     async def _integration(self, execution: SyncExecution) -> Integration:
         integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
@@ -271,7 +279,7 @@ class InboundSync:
         self, step: Step, provider: Provider, checkpoint: Checkpoint, sweep: Sweep
     ) -> RunProgress:
         credentials = await self._vault.of(step.integration, provider)
-        adapter = self._adapters.open(provider, step.integration, credentials)
+        adapter = self._adapters.open(provider, step.integration, credentials, step.execution.tenant_id)
         return await self._read_entity(step, adapter, checkpoint, sweep)
 
     async def _read_entity(
@@ -295,7 +303,7 @@ class InboundSync:
                         await self._sweeper.mark(context, page.records)
                     progress = advanced(progress, page, stored, swept=swept and page.complete)
                     checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
-                    if self._clock.monotonic() >= step.deadline:
+                    if await step.end.is_reached():
                         break
         except ResyncRequiredError as error:
             return await self._start_over(step, checkpoint, progress, error, sweep)

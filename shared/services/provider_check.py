@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from shared.domain.errors import ConfigurationError, IntegrationError, Problem
@@ -36,6 +37,7 @@ class EntityReport(WireModel):
     """What the API answered for one entity. It tells types and shapes, never a value.
 
     Attributes:
+        malformed: How many records by the reason that stands against them.
         repeated_ids: Records whose id had come before: the pages overlap, or are all the same one.
         more_pages: Whether there is a page after those that were read.
         id, modified, watermark: Their shapes; None where there is none.
@@ -46,6 +48,7 @@ class EntityReport(WireModel):
     pages: int = 0
     records: int = 0
     deleted: int = 0
+    malformed: dict[str, int] = {}
     repeated_ids: int = 0
     more_pages: bool = False
     id: str | None = None
@@ -60,6 +63,7 @@ class EntityReport(WireModel):
     def problems(self) -> list[str]:
         """What is wrong, each with what to do."""
         found = [self.error.message] if self.error else []
+        found += [f"{count} of {self.records} records: {reason}" for reason, count in self.malformed.items()]
         if self.repeated_ids:
             found.append(
                 f"{self.repeated_ids} ids came more than once; check `pagination` (does the API know the"
@@ -90,10 +94,12 @@ class _Reading:
         self._ids: set[str] = set()
 
     def add(self, page: SourcePage, seconds: float) -> None:
-        before, last = self._report, page.records[-1] if page.records else None
+        before = self._report
+        last = next((record for record in reversed(page.records) if not record.rejection), None)
         for record in page.records:
-            if not record.deleted:
+            if not record.deleted and not record.rejection:
                 self._tally.add(record.data)
+        reasons = Counter(record.rejection.message for record in page.records if record.rejection)
         known = len(self._ids)
         self._ids.update(record.external_id for record in page.records)
         self.watermark = page.watermark if page.watermark is not None else self.watermark
@@ -102,6 +108,7 @@ class _Reading:
             pages=before.pages + 1,
             records=before.records + len(page.records),
             deleted=before.deleted + sum(record.deleted for record in page.records),
+            malformed=dict(Counter(before.malformed) + reasons),
             repeated_ids=before.repeated_ids + len(page.records) - (len(self._ids) - known),
             more_pages=page.next_position is not None,
             id=shape_of(last.external_id) if last else before.id,

@@ -28,7 +28,10 @@ class DeletionList:
     async def fetch(self, request: FetchRequest) -> Fetched:
         """Fetch a page of deletions."""
         fetched = await self._source.fetch(request)
-        gone = [SourceRecord(each.external_id, each.data, deleted=True) for each in fetched.page.records]
+        gone = [
+            each if each.rejection else SourceRecord(each.external_id, each.data, deleted=True)
+            for each in fetched.page.records
+        ]
         return replace(fetched, page=replace(fetched.page, records=gone, watermark=None))
 
 

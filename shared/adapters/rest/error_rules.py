@@ -34,7 +34,10 @@ _ERRORS: dict[Action, tuple[type[IntegrationError], str]] = {
     "unauthenticated": _REJECTED,
     "forbidden": (AccessDeniedError, "refuses access; check the account's permissions"),
     "permanent": (StopError, "failed, and will fail again"),
-    "reset": (ResyncRequiredError, "no longer knows where the last run ended; start a full sync"),
+    "reset": (
+        ResyncRequiredError,
+        "no longer knows where the last run ended; everything has to be read again",
+    ),
     "conflict": (RecordConflictError, "says that the record has changed; read it again and decide anew"),
     "notFound": (RecordMissingError, "does not have the record; read it again and decide anew"),
     "reject": (RecordRejectedError, "does not take this record; mend its data or the mapping"),

@@ -20,7 +20,6 @@ _PRECISIONS = (
     ("%M", timedelta(minutes=1)),
     ("%H", timedelta(hours=1)),
 )
-_PER_SECOND = {"seconds": 1, "milliseconds": 1_000, None: 0}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_SECONDS = 253_402_300_799  # the end of the year 9999
 

@@ -146,6 +146,18 @@ async def test_an_api_that_answers_otherwise_is_found_wanting(
     assert out.endswith("Something has to be mended.\n")
 
 
+async def test_malformed_records_are_found_wanting(
+    tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many, and why; the others are described all the same."""
+    for place in (3, 7):
+        server.things[place]["gone"] = "yes"
+    assert await check(*live(written(tmp_path, DOCUMENT), server, "--pages", "1")) == 1
+    out = capsys.readouterr().out
+    assert "2 of 100 records: The record has neither true nor false at `gone`;" in out
+    assert "fields      of 97 records" in out
+
+
 async def test_pages_that_are_all_the_same_are_found_out(
     tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
