@@ -5,11 +5,12 @@ Importing this costs aiohttp's import, 170 ms at a cold start: import it at the 
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from multidict import CIMultiDictProxy
@@ -28,9 +29,13 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 """The operations guide's `connectionTimeout`."""
 CONNECTION_LIMIT = 100
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+LARGE_BODY_BYTES = 1024 * 1024
+"""Larger ones take tens of milliseconds to read, for which other work on the event loop would wait."""
 MAX_REDIRECTS = 3
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
 
 _VISIBLE = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -118,13 +123,20 @@ class HttpResponse:
         """Parse the body.
 
         Raises:
-            ProviderContractError: Not JSON in UTF-8, or nested deeper than 64 levels.
+            ProviderContractError: `parse_json` refuses it.
         """
         try:
             return parse_json(self.body, self.headers.get("Content-Type", "no content type"))
         except NotJsonError as error:
             shown = excerpt(self.body, self.request.secrets)
             raise ProviderContractError(f"{self.request.place} answered with {error}: {shown!r}") from None
+
+
+async def read_aside(read: Callable[[HttpResponse], T], response: HttpResponse) -> T:
+    """Call a function that parses a response: in a thread if the body is large. Raises what it raises."""
+    if len(response.body) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(read, response)
+    return read(response)
 
 
 class HttpClient:

@@ -1,4 +1,4 @@
-"""JSON from strangers: only UTF-8, only so deep."""
+"""JSON from strangers: only UTF-8, only so deep, only so many values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import orjson
 
 MAX_DEPTH = 64
 """No API that we know nests deeper than a dozen levels; what reads records later recurses."""
+
+MAX_VALUES = 2_000_000
+"""Of one body, told by its commas and opening brackets, also those in texts; a list counts twice and an
+object four times, by what they take in memory. `{},` is three bytes of JSON and 72 in memory: bytes alone
+bound nothing.
+"""
 
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which parsers may ignore (RFC 8259, 8.1)
@@ -33,10 +39,12 @@ def parse_json(body: bytes, content_type: str) -> Any:
             name one without looking.
 
     Raises:
-        NotJsonError: Empty, another encoding, nested deeper than 64 levels, or no JSON at all.
+        NotJsonError: Empty, another encoding, nested deeper than 64 levels, too many values,
+            or no JSON at all.
     """
     if not body:
         raise NotJsonError("an empty body")
+    _require_few(body)
     _require_utf8(body, content_type)
     try:
         value = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
@@ -46,6 +54,13 @@ def parse_json(body: bytes, content_type: str) -> Any:
         raise NotJsonError(f"something other than JSON ({content_type})") from None
     _require_shallow(body, value)
     return value
+
+
+def _require_few(body: bytes) -> None:
+    if len(body) <= MAX_VALUES:  # cheaper than to count
+        return
+    if body.count(b",") + 2 * body.count(b"[") + 4 * body.count(b"{") > MAX_VALUES:
+        raise NotJsonError(f"more than {MAX_VALUES} values; ask for smaller pages")
 
 
 def _require_utf8(body: bytes, content_type: str) -> None:

@@ -28,6 +28,11 @@ IN_TIME = "GET {place}/all gave no answer in time (TimeoutError)."
 TOO_LARGE = f"GET {{place}}/all answered with more than {MAX_RESPONSE_BYTES} bytes; ask for smaller pages."
 NO_JSON = "GET {place}/all answered with something other than JSON (application/json): "
 TOO_DEEP = "GET {place}/all answered with JSON nested deeper than 64 levels: "
+TOO_MANY = "GET {place}/all answered with more than 2000000 values; ask for smaller pages: "
+TOO_LONG = (
+    "The answer for entity thing has 100001 records; no more than 100000 are taken from one answer. Ask for"
+    " smaller pages (`page` and `pagination` in the provider's document)."
+)
 CORRECT = "; correct the provider's document."
 NOT_PUBLIC = (
     "GET {host}:{port}/all is not a public address; providers inside private networks need the embedded mode"
@@ -46,6 +51,10 @@ ENDLESS: dict[str, tuple[Answer, str]] = {
 REFUSED: dict[str, tuple[bytes, str]] = {
     "lists 10,000 deep": (ok(b"[" * 10_000 + b"]" * 10_000), f"{TOO_DEEP}'{'[' * 200}'"),
     "objects 10,000 deep": (ok(b'{"a":' * 10_000 + b"1" + b"}" * 10_000), TOO_DEEP),
+    "eleven million empty objects": (ok(b"{}," * 10_999_999), TOO_MANY + "'{},{},"),
+    "as many empty lists": (ok(b"[]," * 10_999_999), TOO_MANY + "'[],[],"),
+    "two million numbers": (ok(b"[" + b"1," * 2_000_000 + b"1]"), TOO_MANY + "'[1,1,"),
+    "more records than a page may have": (ok(b"[" + b'{"id":1},' * 100_000 + b'{"id":1}]'), TOO_LONG),
     "not a number": (ok(b'[{"id": NaN}]'), NO_JSON + "'[{\"id\": NaN}]'"),
     "infinity": (ok(b'[{"id": -Infinity}]'), NO_JSON + "'[{\"id\": -Infinity}]'"),
     "a number beyond all": (ok(b'[{"id": 1e999}]'), NO_JSON + "'[{\"id\": 1e999}]'"),
@@ -116,8 +125,8 @@ def opened(registry: AdapterRegistry, server: HostileServer, seconds: float = 10
 
 
 def fits(error: str, expected: str) -> bool:
-    """Compare a message; one that is not expected whole ends with a blank or a bracket."""
-    return error.startswith(expected) if expected.endswith((" ", "(")) else error == expected
+    """Compare a message; one that is not expected whole ends with a blank, a bracket or a comma."""
+    return error.startswith(expected) if expected.endswith((" ", "(", ",")) else error == expected
 
 
 @pytest.mark.parametrize("name", ENDLESS)

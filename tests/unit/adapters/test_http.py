@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.adapters.http import HttpClient, HttpRequest
+from shared.adapters.http import LARGE_BODY_BYTES, HttpClient, HttpRequest, HttpResponse, read_aside
 from shared.domain.errors import (
     ConfigurationError,
     IntegrationError,
@@ -232,6 +234,24 @@ async def test_message_shows_what_came_instead_of_json(server: ProviderServer, c
         " '<h1>Gateway</h1> token=*** z z"
     )
     assert len(str(caught.value)) < 330
+
+
+async def test_large_body_is_read_beside_the_event_loop(server: ProviderServer) -> None:
+    """What else is to be done, such as the renewal of a lease, goes on meanwhile."""
+    client = HttpClient(clock=FakeClock(), allow_private_addresses=True)
+    server.faults.append(faults.raw_json(b'"' + b"a" * LARGE_BODY_BYTES + b'"'))
+    response = await client.send(get(server))
+    await client.close()
+    other_work_is_done = threading.Event()
+
+    def read(answer: HttpResponse) -> int:
+        assert other_work_is_done.wait(timeout=10)
+        return len(answer.json())
+
+    reading = asyncio.create_task(read_aside(read, response))
+    await asyncio.sleep(0)
+    other_work_is_done.set()
+    assert await reading == LARGE_BODY_BYTES
 
 
 async def test_redirect_within_the_origin_is_followed(server: ProviderServer, client: HttpClient) -> None:
