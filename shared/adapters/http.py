@@ -119,8 +119,11 @@ class HttpResponse:
                 pause = parse_retry_after(self.headers.get("Retry-After"), now=self.received_at)
             raise error_of_status(self.status, self.request.place, retry_after_seconds=pause, said=said)
 
-    def json(self) -> Any:
+    def json(self, *, quoting: bool = True) -> Any:
         """Parse the body.
+
+        Args:
+            quoting: Whether an error may show a part of the body.
 
         Raises:
             ProviderContractError: `parse_json` refuses it.
@@ -128,8 +131,12 @@ class HttpResponse:
         try:
             return parse_json(self.body, self.headers.get("Content-Type", "no content type"))
         except NotJsonError as error:
-            shown = excerpt(self.body, self.request.secrets)
-            raise ProviderContractError(f"{self.request.place} answered with {error}: {shown!r}") from None
+            message = f"{self.request.place} answered with {error}"
+            if not quoting:
+                raise ProviderContractError(f"{message}.") from None
+            part = self.body if error.shows is None else error.shows.encode()
+            shown = excerpt(part, self.request.secrets)
+            raise ProviderContractError(f"{message}: {shown!r}") from None
 
 
 async def read_aside(read: Callable[[HttpResponse], T], response: HttpResponse) -> T:
