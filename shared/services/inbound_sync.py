@@ -223,7 +223,9 @@ class InboundSync:
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == _next_part(progress):
             execution = await self._records.started(execution)
-            step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
+            deadline = self._clock.monotonic() + self._limits.max_seconds
+            read = sum(entity.counts.read for entity in progress)
+            step = Step(execution, integration, lease, deadline, read)
             progress = await self._go_on(step, provider, checkpoints)
         execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
@@ -290,10 +292,11 @@ class InboundSync:
         )
         reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
         swept = sweep is not Sweep.NEVER and request.watermark is None
-        intake = self._intake.begin()
+        intake, room = self._intake.begin(), step.room_after(progress)
         try:
             async with aclosing(reading) as pages:
                 async for page in pages:
+                    room.require(progress, len(page.records))
                     context = step.page(mapping, progress.pages)
                     stored = await intake.store(context, page.records, compiled, progress)
                     if swept:

@@ -132,6 +132,14 @@ class CirclingAdapter(FakeAdapter):
         return SourcePage(records, {"page": (page + 1) % self._pages}, None)
 
 
+class EmptyPagesAdapter(FakeAdapter):
+    """Serves page after page without a record, and without an end."""
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        self.requests.append(request)
+        return SourcePage((), {"page": len(self.requests)}, None)
+
+
 class FakeAdapterSource:
     """Opens the same adapter for everyone. Its providers have the entities `thing` and `other`."""
 
