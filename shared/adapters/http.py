@@ -16,7 +16,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from shared.adapters.addresses import public_socket
+from shared.adapters.addresses import PLAIN_HTTP, public_socket
 from shared.adapters.http_errors import error_of_exception, error_of_status, parse_retry_after
 from shared.adapters.json_body import NotJsonError, parse_json
 from shared.adapters.redaction import excerpt
@@ -151,8 +151,8 @@ class HttpClient:
 
     Args:
         clock: For Retry-After given as a date.
-        allow_private_addresses: Whether requests may go to addresses that are not public. Only where
-            the operator and the tenants are the same people, as in embedded mode.
+        allow_private_addresses: Whether requests may go to addresses that are not public, and over plain
+            http. Only where the operator and the tenants are the same people, as in embedded mode.
         max_response_bytes: Of a decompressed body. Larger ones are refused while they arrive, so that
             memory stays flat.
     """
@@ -165,6 +165,7 @@ class HttpClient:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         self._clock = clock
+        self._allow_plain_http = allow_private_addresses
         self._socket_factory = None if allow_private_addresses else public_socket
         self._max_response_bytes = max_response_bytes
         self._session: aiohttp.ClientSession | None = None
@@ -176,7 +177,8 @@ class HttpClient:
 
         Raises:
             UnavailableError: No answer, or a broken one.
-            ConfigurationError: The URL or the server's certificate is wrong, or the address not public.
+            ConfigurationError: The URL or the server's certificate is wrong, or the address not public; or
+                it is http where only public addresses are allowed.
             ProviderContractError: The body is too large, or the redirects lead nowhere or elsewhere.
         """
         response = await self._exchange(request)
@@ -196,6 +198,8 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest) -> HttpResponse:
         url = _require_url(request.url)
+        if url.scheme == "http" and not self._allow_plain_http:
+            raise ConfigurationError(f"{request.place} {PLAIN_HTTP}.")
         timeout = aiohttp.ClientTimeout(
             total=request.timeout_seconds, sock_connect=request.connect_timeout_seconds
         )

@@ -36,7 +36,8 @@ TOO_LONG = (
 )
 CORRECT = "; correct the provider's document."
 NOT_PUBLIC = (
-    "GET {host}:{port}/all is not a public address; providers inside private networks need the embedded mode"
+    "GET {host}:{port}/all is not a public address; providers inside private networks need"
+    " INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES=true, which is the default in embedded mode"
     " (ClientConnectorError)."
 )
 
@@ -208,7 +209,7 @@ async def test_name_that_leads_inside_is_refused(
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
     registry = AdapterRegistry(FakeClock(), allow_private_addresses=False, jitter=lambda: 1.0)
     host = "library.example"
-    adapter = open_adapter(registry, f"http://{host}:{server.port}", rest_of({}))
+    adapter = open_adapter(registry, f"https://{host}:{server.port}", rest_of({}))
     error = await failure(adapter)
     await registry.close()
     assert str(error) == NOT_PUBLIC.format(host=host, port=server.port)

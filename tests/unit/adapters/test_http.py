@@ -319,12 +319,27 @@ async def test_private_address_is_refused_after_resolution(server: ProviderServe
     http = HttpClient(clock=FakeClock())
     port = server.url.rpartition(":")[2]
     try:
-        error = await failure(http, HttpRequest("GET", f"http://{host}:{port}/x"))
+        error = await failure(http, HttpRequest("GET", f"https://{host}:{port}/x"))
     finally:
         await http.close()
     assert type(error) is ConfigurationError
     assert "is not a public address" in str(error)
     assert server.requests == []
+
+
+async def test_plain_http_is_refused_where_addresses_must_be_public() -> None:
+    """Credentials and records don't cross the internet in the clear; the message names the setting."""
+    http = HttpClient(clock=FakeClock())
+    try:
+        error = await failure(http, HttpRequest("GET", "http://api.example.com/x?key=s3cret"))
+    finally:
+        await http.close()
+    assert type(error) is ConfigurationError
+    assert str(error) == (
+        "GET api.example.com/x goes over plain http, where anybody on the way can read and change it; use"
+        " https. Without it works INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES=true, which is the default in embedded"
+        " mode."
+    )
 
 
 async def test_no_error_tells_the_query(server: ProviderServer, client: HttpClient) -> None:

@@ -234,9 +234,14 @@ async def test_what_can_not_be_tried_exits_with_2(
 async def test_a_private_address_can_be_refused(
     tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the app in Azure would."""
-    assert await check(*live(written(tmp_path, DOCUMENT), server, "--public-only")) == 1
+    """As the app in Azure would; and so can plain http."""
+    file = written(tmp_path, DOCUMENT)
+    secure = {"serverUrl": server.url.replace("http://", "https://"), "shelf": "s1"}
+    settings = [f"--setting={name}={value}" for name, value in secure.items()]
+    assert await check(file, *settings, "--public-only") == 1
     assert "is not a public address" in capsys.readouterr().out
+    assert await check(*live(file, server, "--public-only")) == 2
+    assert "goes over plain http" in capsys.readouterr().err
     assert server.requests == []
 
 
