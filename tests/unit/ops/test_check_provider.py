@@ -204,6 +204,17 @@ async def test_another_base_url_can_be_tried(
     [
         (None, [], "can't be read: No such file"),
         ("a: [", [], "is not YAML"),
+        (
+            "a: 1\nrest:\n  - b: 2\n    c: {}\n    b: 3\n",
+            [],
+            "has the key b twice in one object, in lines 3 and 5",
+        ),
+        ('{"id": "a",\n"rest": {}, "id": "b"}', [], "has the key id twice in one object, in lines 1 and 2"),
+        (
+            "a: &x {b: 1}\nc: *x\nd: &y [*y, {e: 1, e: 1}]",
+            [],
+            "has the key e twice in one object, in lines 3 and 3",
+        ),
         (DOCUMENT, ["--live"], "settings.serverUrl: is missing; give it a value"),
         (DOCUMENT, ["--setting", "shelve=x"], "settings.shelve: is unknown"),
         (
