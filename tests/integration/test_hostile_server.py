@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -108,6 +111,21 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 
+MEGABYTE = 1024**2
+BOMBS: dict[str, tuple[bytes, str | None, int]] = {
+    "objects": (b"[" + b"{}," * 10_999_999 + b"{}]", "more than 2000000 values", 128 * MEGABYTE),
+    "lists": (b"[" + b"[]," * 10_999_999 + b"[]]", "more than 2000000 values", 128 * MEGABYTE),
+    "numbers": (b"[" + b"1," * 16_499_999 + b"1]", "more than 2000000 values", 128 * MEGABYTE),
+    "objects up to the bound": (
+        b'[{"id":1,"in":[0' + (b"," + b'{"a":' * 50 + b"0" + b"}" * 50) * 9_900 + b"]}]",
+        None,
+        256 * MEGABYTE,
+    ),
+}
+"""Bodies, why they are refused, and by how much the memory of a process may grow over them: it holds a body
+twice, in pieces and as one. Without a bound the first took 941 MB."""
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[HostileServer]:
     async with hostile_server() as running:
@@ -149,6 +167,22 @@ async def test_answer_without_end_is_cut_off(
     await server.until_the_client_is_gone()
     assert server.sent < MAX_RESPONSE_BYTES + FLAT_BYTES
     assert peak < MAX_RESPONSE_BYTES + FLAT_BYTES
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
+@pytest.mark.parametrize("name", BOMBS)
+async def test_body_that_would_swell_when_parsed_takes_little_memory(
+    server: HostileServer, name: str
+) -> None:
+    """By the resident memory of a process, which counts what JSON becomes, at its peak."""
+    body, reason, most = BOMBS[name]
+    server.answer = fixed(ok(body))
+    command = (sys.executable, "-m", "tests.integration.hostile_reader", f"http://{server.place}")
+    reader = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    told = orjson.loads((await reader.communicate())[0])
+    assert (reason is None) is (told["error"] is None)
+    assert (reason or "") in (told["error"] or "")
+    assert told["grown"] < most
 
 
 @pytest.mark.parametrize("name", REFUSED)
