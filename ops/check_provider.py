@@ -58,7 +58,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="try this one only; may be repeated",
     )
     add("--pages", type=_pages, default=2, help="how many pages to read of each entity (default: 2)")
-    add("--public-only", action="store_true", help="refuse private addresses, as the app in Azure does")
+    add(
+        "--public-only",
+        action="store_true",
+        help="refuse private addresses and plain http, as the app in Azure does",
+    )
     add("--json", action="store_true", help="for programs")
 
 

@@ -27,7 +27,7 @@ class AdapterRegistry:
 
     Args:
         clock: For waits between attempts.
-        allow_private_addresses: Whether providers may be inside private networks.
+        allow_private_addresses: Whether providers may be inside private networks, and without TLS.
         jitter: Gives numbers from 0 to below 1.
     """
 
@@ -113,11 +113,14 @@ class AdapterRegistry:
         """Make sure that an integration's settings are what the provider's document asks for.
 
         Raises:
-            ConfigurationError: One is missing, unknown, or not of its kind; the message lists all.
+            ConfigurationError: One is missing, unknown, or not of its kind, the message lists all; or they
+                make a URL of plain http, where only public addresses are allowed.
         """
-        from shared.adapters.rest.connection import check_settings  # noqa: PLC0415 - yarl takes 25 ms
+        from shared.adapters.rest.connection import check_settings, require_https  # noqa: PLC0415 - yarl takes 25 ms
 
         check_settings(provider, settings)
+        if not self._allow_private_addresses:
+            require_https(provider, settings)
 
     async def close(self) -> None:
         """Close the HTTP session. Idempotent."""

@@ -138,7 +138,7 @@ class Integration(IntegrationSettings, StoredModel):
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
     that a rotation has replaced and disabled, at `rotated_at`. The first run by schedule from
-    `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read any record: its
+    `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read a record: its
     data quality is the integration's.
     """
 

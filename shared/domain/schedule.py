@@ -18,6 +18,9 @@ MAX_JITTER = timedelta(minutes=5)
 JITTER_SHARE = 0.1
 """The longest delay as a share of the time between two runs."""
 
+MOST_RECORDS_PER_RUN = 1_000_000_000_000
+"""The highest bound that may be set."""
+
 
 def _cron(text: str) -> str:
     require_cron(text)
@@ -30,11 +33,12 @@ def _time_zone(name: str) -> str:
 
 
 class SyncConfig(WireModel):
-    """When an integration syncs by itself, and how much it may delete unasked.
+    """When an integration syncs by itself, how much it may delete unasked, and how much one run may read.
 
     It syncs at an interval, or by a cron expression; else only on request. Such a run reads what changed, and
     every `full_interval_seconds` everything. What a run would delete of an entity beyond
-    `deletion_hold_percent` of its shards waits for a tenant admin.
+    `deletion_hold_percent` of its shards waits for a tenant admin. A run that reads more than
+    `max_records_per_run`, or as many pages of an entity, ends as failed: a source may be without an end.
     """
 
     interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
@@ -49,6 +53,7 @@ class SyncConfig(WireModel):
         description="How often a run by schedule is a full one, which finds what was deleted without a word.",
     )
     deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
+    max_records_per_run: Annotated[int, Field(ge=1, le=MOST_RECORDS_PER_RUN)] = 50_000_000
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

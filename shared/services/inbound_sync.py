@@ -224,7 +224,8 @@ class InboundSync:
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == next_part(progress):
             execution = await self._records.started(execution)
-            step = Step(execution, integration, lease, self._end_of(execution))
+            read = sum(entity.counts.read for entity in progress)
+            step = Step(execution, integration, lease, self._end_of(execution), read)
             progress = await self._go_on(step, provider, checkpoints)
         execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
@@ -293,10 +294,11 @@ class InboundSync:
         request = first_request(step.execution.mode, mapping, checkpoint, progress, max_records)
         reading = read_pages(adapter, step.execution.id, request, max_records, self._ahead)
         swept = sweep is not Sweep.NEVER and request.watermark is None
-        intake = self._intake.begin()
+        intake, room = self._intake.begin(), step.room_after(progress)
         try:
             async with aclosing(reading) as pages:
                 async for page in pages:
+                    room.require(progress, len(page.records))
                     context = step.page(mapping, progress.pages)
                     stored = await intake.store(context, page.records, compiled, progress)
                     if swept:

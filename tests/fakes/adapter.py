@@ -146,6 +146,14 @@ class SinglePageAdapter(FakeAdapter):
         return SourcePage(list(self.records), None, len(self.records))
 
 
+class EmptyPagesAdapter(FakeAdapter):
+    """Serves page after page without a record, and without an end."""
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        self.requests.append(request)
+        return SourcePage((), {"page": len(self.requests)}, None)
+
+
 class FakeAdapterSource:
     """Opens the same adapter for everyone. Its providers have the entities `thing` and `other`."""
 

@@ -18,6 +18,9 @@ from shared.ports.adapter import SourceRecord
 ALIKE = 10
 """So many malformed records, and no other, tell of a wrong document; fewer may be chance."""
 
+MAX_RECORDS = 100_000
+"""Of one answer. What is made of each before the first is stored takes more memory than its JSON."""
+
 _STAMP_TYPES = frozenset({str, int, type(None)})
 _FLAG_TYPES = frozenset({bool, type(None)})
 
@@ -113,6 +116,12 @@ class RecordReader:
             raise ProviderContractError(
                 f"The answer for entity {self._name} has no list of records {where};"
                 " correct `records` in the provider's document."
+            )
+        if len(items) > MAX_RECORDS:
+            raise ProviderContractError(
+                f"The answer for entity {self._name} has {len(items)} records; no more than {MAX_RECORDS} are"
+                " taken from one answer. Ask for smaller pages (`page` and `pagination` in the provider's"
+                " document)."
             )
         return items
 

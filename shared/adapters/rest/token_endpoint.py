@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from urllib.parse import quote_plus, urlencode
 
-from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest
+from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest, read_aside
 from shared.adapters.rest.auth import credential_fields
 from shared.adapters.rest.connection import TOKEN_URL, Connection
 from shared.adapters.rest.limits import Timeouts
@@ -68,7 +68,7 @@ class RestTokenEndpoint:
                 content_type=FORM_TYPE,
             )
         )
-        return self._answers.read(response)
+        return await read_aside(self._answers.read, response)
 
     def _checked(self, credentials: Mapping[str, str]) -> dict[str, str]:
         values = {name: credentials.get(name, "") for name in credential_fields(self._auth)}

@@ -219,7 +219,7 @@ async def test_single_page_provider_needs_neither_pages_nor_increment(
 
 async def test_quoted_increment_goes_out_in_quotes(server: ProviderServer, registry: AdapterRegistry) -> None:
     """Some APIs take a change as an entity tag; without initial value a first run sends none."""
-    increment = {"parameter": "since", "field": "changed", "quoted": True}
+    increment = {"parameter": "since", "field": "changed", "inclusive": True, "quoted": True}
     entity = {"list": {"path": "/all"}, "id": "id", "increment": increment}
     server.faults.extend([faults.raw_json(b"[]")] * 2)
     adapter = open_adapter(registry, server.url, {"baseUrl": "{serverUrl}", "entities": {"thing": entity}})

@@ -74,11 +74,13 @@ BROKEN = {
         ],
     ),
     "increment of a child by text": (
-        with_child({"increment": {"parameter": "since", "field": "at"}}),
+        with_child({"increment": {"parameter": "since", "field": "at", "inclusive": True}}),
         [Problem(f"{CHILD}.increment", f"must tell times beside `parent`: {NEEDS_TIMES}")],
     ),
     "increment of a child whose changes change the parent": (
-        with_child({"increment": {"parameter": "s", "field": "at"}}, changesWithChildren=True),
+        with_child(
+            {"increment": {"parameter": "s", "field": "at", "inclusive": True}}, changesWithChildren=True
+        ),
         [
             Problem(
                 f"{CHILD}.increment", "can't stand beside `parent.changesWithChildren`; remove one of them"

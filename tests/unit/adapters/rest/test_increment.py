@@ -38,8 +38,8 @@ def changing(
         ({"type": "integer", "unit": "milliseconds", "lookBackSeconds": 3}, 10_000, "6999"),
         ({"type": "integer", "unit": "seconds", "lookBackSeconds": 30}, 10, "0"),
         ({"type": "integer", "initial": 5}, 5, "5"),
-        ({"type": "text"}, "2026-01-01", "2026-01-01"),
-        ({"type": "text", "quoted": True}, "v1", "%22v1%22"),
+        ({"type": "text", "inclusive": True}, "2026-01-01", "2026-01-01"),
+        ({"type": "text", "inclusive": True, "quoted": True}, "v1", "%22v1%22"),
         (
             {"type": "integer", "inclusive": True, "template": 'at >= {watermark} and a = "b"'},
             100,
@@ -120,7 +120,8 @@ async def test_value_of_another_type_is_refused(
 ) -> None:
     """A field that can't be compared is no increment: the record is put aside, and moves no watermark."""
     server.faults.append(answer({"items": [{"id": 1, "at": value}]}))
-    adapter = changing(registry, server, {"parameter": "since", "field": "at", "type": kind})
+    increment = {"parameter": "since", "field": "at", "type": kind, "inclusive": True}
+    adapter = changing(registry, server, increment)
     page = await adapter.fetch_page(ask())
     (record,) = page.records
     assert record.rejection is not None
