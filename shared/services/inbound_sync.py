@@ -41,9 +41,9 @@ from shared.resilience.lease import Lease, Leases
 from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.credentials import CredentialSource
 from shared.services.guarded_intake import GuardedIntake, SettledPage
-from shared.services.page_reader import read_pages
+from shared.services.page_reader import page_size, read_pages
 from shared.services.read_ahead import ReadAhead
-from shared.services.run_checkpoints import RunCheckpoints, mapping_of
+from shared.services.run_checkpoints import RunCheckpoints, as_mapped, mapping_of
 from shared.services.run_records import RunRecords
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
@@ -214,12 +214,12 @@ class InboundSync:
 
     async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         """Do the step of this number, unless it is done already; return the next, or None at the end."""
-        _, integration = await asyncio.gather(
-            self._records.require_current(execution), self._integration(execution)
+        stored, integration = await asyncio.gather(
+            self._records.checkpoints(execution), self._integration(execution)
         )
         add_to_log_context(provider_id=integration.provider_id)
-        loading = (self._checkpoints.load(integration, entity) for entity in execution.entities)
-        provider, checkpoints = await asyncio.gather(self._provider(integration), asyncio.gather(*loading))
+        provider = await self._provider(integration)
+        checkpoints = [as_mapped(integration, checkpoint) for checkpoint in stored]
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == _next_part(progress):
             execution = await self._records.started(execution)
@@ -285,7 +285,7 @@ class InboundSync:
             entity=mapping.entity,
             watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
             position=progress.position,
-            page_size=self._limits.max_records,
+            page_size=page_size(self._limits.max_records, self._ahead),
             fields=mapping.fields_read(),
         )
         reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)

@@ -10,7 +10,22 @@ from shared.ports.adapter import Adapter, FetchRequest, SourcePage
 from shared.services.read_ahead import ReadAhead
 from shared.telemetry.logs import get_logger
 
+SMALLEST_PAGE = 100
+"""Records to ask for at least: below, requests cost more than waiting for a page does."""
+
 _log = get_logger("sync")
+
+
+def page_size(max_records: int, ahead: ReadAhead) -> int:
+    """Return how many records to ask for at once by a step that reads `max_records`.
+
+    Where no page can be kept for the next step, one that fills a step would leave nothing to fetch while it
+    is stored. Two share it then, and not more: each costs a look-up of its shards and a save of the
+    checkpoint.
+    """
+    if ahead.capacity:
+        return max_records
+    return max(max_records // 2, min(max_records, SMALLEST_PAGE))
 
 
 async def read_pages(
