@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.adapters.rest.deletions import FIRST_PAGE
 from shared.adapters.rest.page_source import Fetched, PageSource
 from shared.ports.adapter import FetchRequest, SourceRecord
 
@@ -29,7 +30,7 @@ class DeletionsAfter:
         page = fetched.page
         if page.next_position is not None or request.watermark is None:
             return fetched
-        return replace(fetched, page=replace(page, next_position={"deletions": None}))
+        return replace(fetched, page=replace(page, next_position=dict(FIRST_PAGE)))
 
     async def _fetch_deletions(self, request: FetchRequest) -> Fetched:
         fetched = await self._deletions.fetch(request)
