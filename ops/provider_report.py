@@ -55,6 +55,10 @@ def _entity_lines(entity: EntityReport) -> Iterator[str]:
         yield f"  deleted     {entity.deleted} of them"
     if entity.incremental and entity.incremental.error is None:
         yield f"  changes     {entity.incremental.records} records in {entity.incremental.seconds:.3f} s"
+    for step in entity.steps:
+        if step.error is None:
+            told = f"{step.records} records in {step.seconds:.3f} s"
+            yield f"  {step.name:<11} {f'not tried: {step.skipped}' if step.skipped else told}"
     if entity.seconds:
         yield f"  requests    {', '.join(f'{seconds:.3f} s' for seconds in entity.seconds)}"
     if entity.fields:

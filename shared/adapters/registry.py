@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.rest import auth, definition
+from shared.adapters.rest import auth, definition, deletions
 from shared.adapters.rest.oauth import OAuth2
 from shared.adapters.rest.pacing import Pacing
 from shared.adapters.scoped import ScopedAdapter
@@ -14,7 +14,7 @@ from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
-from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
+from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials, ListExtras
 from shared.ports.clock import Clock
 from shared.ports.token_source import TokenEndpoint
 
@@ -108,6 +108,16 @@ class AdapterRegistry:
             ConfigurationError: The document has problems.
         """
         return definition.RestDefinition.parse(provider).sweep_of(entity)
+
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        """Return what the provider's document declares for the list of one of its entities.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        declared = definition.RestDefinition.parse(provider).entities[entity]
+        has_list = declared.deletions is not None and declared.deletions.listing is not None
+        return ListExtras(declared.fields is not None, dict(deletions.FIRST_PAGE) if has_list else None)
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         """Make sure that an integration's settings are what the provider's document asks for.

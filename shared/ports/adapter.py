@@ -100,6 +100,20 @@ class SourcePage:
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ListExtras:
+    """What a provider's document declares for an entity's list, besides its pages.
+
+    Attributes:
+        selects_fields: Whether a request can name the fields that it needs.
+        deletions: The position of the first page of a separate list of deletions, which is asked with a
+            watermark; None where there is no such list.
+    """
+
+    selects_fields: bool = False
+    deletions: Mapping[str, Any] | None = None
+
+
 class Adapter(Protocol):
     """One integration's open line to its provider.
 
@@ -249,6 +263,10 @@ class AdapterSource(Protocol):
 
         An entity that the provider's document does not have is never swept.
         """
+        ...
+
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        """Return what the provider's document declares for the list of one of its entities."""
         ...
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:

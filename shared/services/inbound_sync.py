@@ -41,7 +41,7 @@ from shared.services.credentials import CredentialSource
 from shared.services.guarded_intake import GuardedIntake
 from shared.services.page_reader import read_pages
 from shared.services.read_ahead import ReadAhead
-from shared.services.run_checkpoints import RunCheckpoints, mapping_of
+from shared.services.run_checkpoints import RunCheckpoints, as_mapped, mapping_of
 from shared.services.run_records import RunRecords
 from shared.services.run_steps import advanced, first_request, from_the_beginning, next_part
 from shared.services.sweeper import Sweeper
@@ -215,12 +215,12 @@ class InboundSync:
 
     async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         """Do the step of this number, unless it is done already; return the next, or None at the end."""
-        _, integration = await asyncio.gather(
-            self._records.require_current(execution), self._integration(execution)
+        stored, integration = await asyncio.gather(
+            self._records.checkpoints(execution), self._integration(execution)
         )
         add_to_log_context(provider_id=integration.provider_id)
-        loading = (self._checkpoints.load(integration, entity) for entity in execution.entities)
-        provider, checkpoints = await asyncio.gather(self._provider(integration), asyncio.gather(*loading))
+        provider = await self._provider(integration)
+        checkpoints = [as_mapped(integration, checkpoint) for checkpoint in stored]
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
         if part == next_part(progress):
             execution = await self._records.started(execution)

@@ -30,8 +30,7 @@ class RunCheckpoints:
         Raises:
             ConfigurationError: The entity is not mapped.
         """
-        checkpoint = await self._checkpoints.load(integration.tenant_id, integration.id, entity)
-        return checkpoint.reading(_source(integration, mapping_of(integration, entity)))
+        return as_mapped(integration, await self.stored(integration.tenant_id, integration.id, entity))
 
     async def stored(self, tenant_id: str, integration_id: str, entity: str) -> Checkpoint:
         """Return an entity's checkpoint as it is stored, whatever is mapped now."""
@@ -57,6 +56,15 @@ class RunCheckpoints:
             )
         except (StaleWriteError, AlreadyExistsError):
             raise LeaseLostError("Another process has gone on with this run.") from None
+
+
+def as_mapped(integration: Integration, checkpoint: Checkpoint) -> Checkpoint:
+    """Return a stored checkpoint, at its beginning if its source or mapping is another by now.
+
+    Raises:
+        ConfigurationError: The entity is not mapped.
+    """
+    return checkpoint.reading(_source(integration, mapping_of(integration, checkpoint.entity)))
 
 
 def mapping_of(integration: Integration, entity: str) -> EntityMapping:

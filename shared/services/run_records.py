@@ -18,6 +18,7 @@ from shared.domain.errors import (
 from shared.domain.integration import MAX_REASON, LastSync
 from shared.domain.quality import IntegrationQuality, QualityTally
 from shared.domain.sync import (
+    Checkpoint,
     ExecutionError,
     ExecutionStatus,
     RunProgress,
@@ -61,14 +62,16 @@ class RunRecords:
         execution = await self._executions.find(tenant_id, execution_id)
         return execution if execution and not execution.status.is_final else None
 
-    async def require_current(self, execution: SyncExecution) -> None:
-        """Make sure that a run is its integration's one.
+    async def checkpoints(self, execution: SyncExecution) -> list[Checkpoint]:
+        """Return the stored checkpoints of a run's entities, and make sure that it is its integration's run.
 
         Raises:
             ConfigurationError: Another run was started in its stead, after a crash in the middle of a start.
         """
-        if not await self._active_runs.holds(execution):
+        found = await self._checkpoints.of_run(execution)
+        if found is None:
             raise ConfigurationError("Another run of this integration was started in this one's stead.")
+        return found
 
     async def started(self, execution: SyncExecution) -> SyncExecution:
         """Mark a run as running, if this is its first step."""

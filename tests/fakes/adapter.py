@@ -15,6 +15,7 @@ from shared.ports.adapter import (
     Adapter,
     Credentials,
     FetchRequest,
+    ListExtras,
     Operation,
     SourcePage,
     SourceRecord,
@@ -187,6 +188,9 @@ class FakeAdapterSource:
 
     def sweep(self, provider: ProviderDocument, entity: str) -> Sweep:
         return self.swept
+
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        return ListExtras()
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         if missing := [

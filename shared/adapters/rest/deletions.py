@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Self
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,9 @@ from shared.adapters.rest.pagination import NoPagination, OffsetPagination, Page
 from shared.domain.model import WireModel
 from shared.domain.sweeps import Sweep
 from shared.domain.validation import blame
+
+FIRST_PAGE: Mapping[str, Any] = MappingProxyType({"deletions": None})
+"""The position where an entity's deletion list begins."""
 
 
 class DeletionIncrement(WireModel):
