@@ -150,8 +150,8 @@ class Integration(IntegrationSettings, StoredModel):
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
     that a rotation has replaced and disabled, at `rotated_at`. `disabled_because` stands while the system, no
     person, keeps it disabled; the connection's next success activates it again. The first run by schedule from
-    `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read a record: its
-    data quality is the integration's.
+    `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read a record; the
+    integration's data quality is that run's.
     """
 
     tenant_id: Id
