@@ -70,7 +70,7 @@ class Settings(BaseModel):
     )
     allow_private_addresses: bool | None = Field(
         default=None,
-        description="whether providers may be at internal addresses; embedded they may, in Azure not",
+        description="whether providers may be internal, and use http; embedded they may, in Azure not",
     )
     public_url: str | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from shared.adapters.addresses import RefusedAddressError
+from shared.adapters.addresses import NOT_PUBLIC, RefusedAddressError
 from shared.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -77,10 +77,7 @@ VERDICTS: dict[int | type[BaseException], Verdict] = {
     429: _PAUSE,
     451: _REFUSED,
     # Looked up along the error's method resolution order: the nearest ancestor decides.
-    RefusedAddressError: Verdict(
-        ConfigurationError,
-        "is not a public address; providers inside private networks need the embedded mode",
-    ),
+    RefusedAddressError: Verdict(ConfigurationError, NOT_PUBLIC),
     aiohttp.ClientConnectionError: _NO_ANSWER,
     aiohttp.ClientConnectorError: _NOT_REACHED,
     aiohttp.ClientConnectorCertificateError: _UNTRUSTED,

@@ -284,7 +284,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         checkpoints=checkpoints,
         intake=GuardedIntake(intake, DeletionGuard(of.shards, of.quarantine, clock), of.quarantine),
         sweeper=sweeper,
-        confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints, clock),
+        confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints),
         adapters=adapters,
         vault=credentials,
         leases=leases,

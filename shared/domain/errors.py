@@ -14,6 +14,7 @@
     │   ├── AccessDeniedError         the provider knows us and refuses
     │   ├── ProviderContractError     the provider's answer is not what its document says
     │   ├── NoProgressError           a run comes back to where it was, again and again
+    │   ├── RunTooLargeError          a run reads more than its integration allows
     │   └── UnreadableMessageError    a queue message that no version of this app wrote
     ├── RecordRejectedError       put this record aside and go on with the next
     │   └── DocumentTooLargeError     more than a document may hold
@@ -147,6 +148,12 @@ class NoProgressError(StopError):
     """A run does not move on: its next steps would only repeat what was done."""
 
     code = "no_progress"
+
+
+class RunTooLargeError(StopError):
+    """A run reads more than its integration allows: a source without an end, or a bound that is too low."""
+
+    code = "run_too_large"
 
 
 class ResyncRequiredError(StopError):

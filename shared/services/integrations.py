@@ -21,7 +21,7 @@ from shared.domain.errors import (
 from shared.domain.integration import Integration, IntegrationSettings, IntegrationStatus
 from shared.domain.model import Id
 from shared.domain.provider import Provider, ProviderStatus
-from shared.domain.schedule import next_time
+from shared.domain.schedule import next_full_time, next_time
 from shared.domain.validation import to_problems
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
@@ -199,8 +199,13 @@ class Integrations:
         raise UnavailableError("The integration is being changed by others just now; try again.")
 
     def _scheduled(self, integration: Integration) -> Integration:
-        first = next_time(integration.sync_config, integration.id, self._clock.now())
-        return integration.changed(next_sync_at=first)
+        """Begin the rhythm anew. A full run stays due: changes must not put it off for ever."""
+        config, key, now = integration.sync_config, integration.id, self._clock.now()
+        full, earlier = next_full_time(config, key, now), integration.next_full_sync_at
+        return integration.changed(
+            next_sync_at=next_time(config, key, now),
+            next_full_sync_at=min(full, earlier) if full and earlier else full,
+        )
 
     async def _provider_of(self, integration: Integration) -> Provider:
         return await self._providers.get(integration.provider_category, integration.provider_id)

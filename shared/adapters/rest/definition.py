@@ -113,6 +113,7 @@ def check(document: ProviderDocument) -> list[Problem]:
     problems += parent_problems(definition.entities)
     problems += _credential_problems(definition)
     problems += _refresh_problems(definition)
+    problems += _reset_problems(definition)
     for field, template in definition.urls().items():
         problems += _url_problems(field, template, document)
     return problems
@@ -156,6 +157,22 @@ def _refresh_problems(definition: RestDefinition) -> list[Problem]:
         Problem(f"rest.errors.{index}.action", cure)
         for index, rule in enumerate(definition.errors)
         if rule.action == "refresh"
+    ]
+
+
+def _reset_problems(definition: RestDefinition) -> list[Problem]:
+    """Ask for a decision: what was deleted before a provider forgot the watermark, nobody tells any more."""
+    if not any(rule.action == "reset" for rule in definition.errors):
+        return []
+    cure = (
+        "is missing: after a `reset` nobody tells what was deleted before it. Say true where `list` has all"
+        " that there is, so that a sweep finds it, and false where it has not"
+    )
+    return [
+        Problem(f"rest.entities.{name}.deletions.sweep", cure)
+        for name, entity in definition.entities.items()
+        if entity.is_told_deletions
+        and not (entity.deletions and "sweep" in entity.deletions.model_fields_set)
     ]
 
 

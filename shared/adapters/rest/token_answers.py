@@ -1,7 +1,7 @@
 """What an authorisation server answers: a grant, or why there is none (RFC 6749, 5).
 
-Nothing of an answer goes into an error but the codes listed here: bodies hold tokens, and descriptions repeat
-what was sent.
+Nothing of an answer goes into an error but the codes listed here and its content type: bodies hold tokens,
+and descriptions repeat what was sent.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ class TokenAnswers:
 
 def _parsed(response: HttpResponse) -> Any:
     try:
-        return parse_json(response.body, response.headers.get("Content-Type", ""))
-    except NotJsonError:
+        return parse_json(response.body, response.headers.get("Content-Type", "no content type"))
+    except NotJsonError as error:
         if response.is_success:
             raise ProviderContractError(
-                f"{response.request.place} answered with something other than JSON; check `tokenUrl`."
+                f"{response.request.place} answered with {error}; check `tokenUrl`."
             ) from None
         return None
 

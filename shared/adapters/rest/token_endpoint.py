@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import quote_plus, urlencode
 
-from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest
+from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest, read_aside
 from shared.adapters.rest.auth import credential_fields
 from shared.adapters.rest.connection import TOKEN_URL, Connection
 from shared.adapters.rest.limits import Timeouts
@@ -76,7 +76,7 @@ class RestTokenEndpoint:
                 content_type=FORM_TYPE,
             )
         )
-        return self._answers.read(response)
+        return await read_aside(self._answers.read, response)
 
     async def revoke(self, credentials: Mapping[str, str], token: str) -> bool:
         """Give a refresh token back; False where the document names no `revocationUrl`."""

@@ -115,7 +115,7 @@ class SyncWorld:
             checkpoints=run_checkpoints,
             intake=GuardedIntake(intake, DeletionGuard(shards, entries, clock), entries),
             sweeper=sweeper,
-            confirmed=ConfirmedDeletions(entries, intake, sweeper, run_checkpoints, clock),
+            confirmed=ConfirmedDeletions(entries, intake, sweeper, run_checkpoints),
             adapters=adapters,
             vault=CredentialVault(no_secrets, adapters, clock),
             leases=self.leases,
