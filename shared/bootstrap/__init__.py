@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.backends.opened import Backends
-from shared.bootstrap.connections import assemble_connections
+from shared.bootstrap.connections import assemble_connections, assemble_deletion
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
@@ -48,6 +48,7 @@ from shared.services.health import Health
 from shared.services.held_deletions import HeldDeletions
 from shared.services.idempotency import IdempotencyKeys
 from shared.services.inbound_sync import InboundSync, StepLimits
+from shared.services.integration_deletion import IntegrationDeletion
 from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
@@ -82,6 +83,7 @@ class Runtime:
     message_source: MessageSource
     providers: Providers
     integrations: Integrations
+    integration_deletion: IntegrationDeletion
     connection_tester: ConnectionTester
     credential_rotation: CredentialRotation
     executions: ExecutionRepository
@@ -274,7 +276,13 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
     retaking = Retaking(of.quarantine, of.shards, intake)
     sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
     connections = assemble_connections(
-        vault=vault, adapters=adapters, integrations=integrations, leases=leases, clock=clock, stack=stack
+        backends=backends,
+        vault=vault,
+        adapters=adapters,
+        integrations=integrations,
+        leases=leases,
+        clock=clock,
+        stack=stack,
     )
     credentials = connections.access_tokens
     inbound = InboundSync(
@@ -300,10 +308,20 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock),
+        integrations=Integrations(integrations, providers, adapters, vault, connections.lookup, clock),
+        integration_deletion=assemble_deletion(
+            documents=documents,
+            integrations=integrations,
+            active_runs=active_runs,
+            records=records,
+            connections=connections,
+            vault=vault,
+            leases=leases,
+            clock=clock,
+        ),
         connection_tester=tester,
         credential_rotation=CredentialRotation(
-            integrations, providers, vault, adapters, tester, leases, clock
+            integrations, providers, vault, adapters, tester, credentials, leases, clock
         ),
         executions=of.executions,
         shards=of.shards,

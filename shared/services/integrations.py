@@ -28,8 +28,8 @@ from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
+from shared.services.connection_lookup import ConnectionLookup
 from shared.services.credentials import REFRESH_TOKEN, CredentialVault, CredentialVersion
-from shared.services.entered_grants import EnteredGrants
 
 _TRIES = 5
 
@@ -49,14 +49,14 @@ class Integrations:
         providers: ProviderRepository,
         adapters: AdapterSource,
         vault: CredentialVault,
-        grants: EnteredGrants,
+        lookup: ConnectionLookup,
         clock: Clock,
     ) -> None:
         self._integrations = integrations
         self._providers = providers
         self._adapters = adapters
         self._vault = vault
-        self._grants = grants
+        self._lookup = lookup
         self._clock = clock
 
     async def get(self, tenant_id: str, integration_id: str) -> Integration:
@@ -137,8 +137,7 @@ class Integrations:
             if provider.status is ProviderStatus.DISABLED:
                 raise InvalidStateError(f"The provider {provider.id} is disabled.")
             _require_mapping(present)
-            activated = present.changed(status=IntegrationStatus.ACTIVE, disabled_because=None)
-            return self._scheduled(activated)
+            return self._scheduled(present.changed(status=IntegrationStatus.ACTIVE, disabled_because=None))
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
@@ -159,12 +158,12 @@ class Integrations:
             NotFoundError: The tenant has no such integration.
             InvalidRequestError: They are not what the provider asks for.
             StaleWriteError: `etag` is not that of the stored version.
+            LeaseHeldError: Its tokens are being refreshed for too long; the same request can be sent again.
         """
         integration = await self._integrations.get(tenant_id, integration_id)
         _require_revision(integration, etag)
         provider = await self._provider_of(integration)
         name, stored = await self._vault.put(integration, provider, values, actor)
-        refresh_token = values.get(REFRESH_TOKEN)
 
         async def apply(present: Integration) -> Integration:
             return present.changed(
@@ -176,8 +175,8 @@ class Integrations:
 
         changed = await self._change(tenant_id, integration_id, None, apply)
         await self._vault.disable_others(changed)
-        if refresh_token:
-            await self._grants.adopt(changed, provider, refresh_token, actor)
+        if refresh_token := values.get(REFRESH_TOKEN):
+            await self._lookup.enter(changed, provider, refresh_token, actor)
         return stored
 
     async def _change(
