@@ -55,6 +55,7 @@ class HttpRequest:
         body: What to send.
         content_type: Of the body.
         secrets: What no message about the answer may repeat.
+        max_response_bytes: Of the decompressed answer, where less than the client's own bound will do.
         shown_path: What messages tell in place of the path, where that may hold a record's value.
     """
 
@@ -66,6 +67,7 @@ class HttpRequest:
     body: bytes | None = field(default=None, repr=False)
     content_type: str = JSON_TYPE
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    max_response_bytes: int | None = None
     shown_path: str | None = None
 
     @property
@@ -222,13 +224,13 @@ class HttpClient:
     async def _read(self, answer: aiohttp.ClientResponse, request: HttpRequest) -> bytes:
         chunks: list[bytes] = []
         size = 0
+        most = min(self._max_response_bytes, request.max_response_bytes or self._max_response_bytes)
         async for chunk in answer.content.iter_any():
             size += len(chunk)
-            if size > self._max_response_bytes:
+            if size > most:
                 answer.close()
                 raise ProviderContractError(
-                    f"{request.place} answered with more than {self._max_response_bytes} bytes;"
-                    " ask for smaller pages."
+                    f"{request.place} answered with more than {most} bytes; ask for smaller pages."
                 )
             chunks.append(chunk)
         return b"".join(chunks)

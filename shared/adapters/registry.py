@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.adapters.rest import auth, definition, deletions
-from shared.adapters.rest.oauth import OAuth2
+from shared.adapters.rest.limits import Timeouts
+from shared.adapters.rest.oauth import AnyOAuth2, OAuth2AuthorizationCode
 from shared.adapters.rest.pacing import Pacing
 from shared.adapters.scoped import ScopedAdapter
 from shared.domain.errors import Problem
@@ -20,6 +22,8 @@ from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint
 
 if TYPE_CHECKING:
     from shared.adapters.http import HttpClient
+    from shared.adapters.rest.connection import Connection
+    from shared.adapters.rest.token_endpoint import RestTokenEndpoint
 
 
 class AdapterRegistry:
@@ -29,6 +33,7 @@ class AdapterRegistry:
         clock: For waits between attempts.
         allow_private_addresses: Whether providers may be inside private networks, and without TLS.
         jitter: Gives numbers from 0 to below 1.
+        random_bytes: Gives so many random bytes, fit for secrets.
     """
 
     def __init__(
@@ -37,10 +42,12 @@ class AdapterRegistry:
         *,
         allow_private_addresses: bool = False,
         jitter: Callable[[], float] = random.random,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._clock = clock
         self._allow_private_addresses = allow_private_addresses
         self._pacing = Pacing(clock, jitter)
+        self._random_bytes = random_bytes
         self._http: HttpClient | None = None
 
     def open(
@@ -73,13 +80,12 @@ class AdapterRegistry:
             ConfigurationError: The provider's document has problems, or the settings don't fit it.
         """
         parsed = definition.RestDefinition.parse(provider)
-        if not isinstance(parsed.auth, OAuth2):
+        if not isinstance(parsed.auth, AnyOAuth2):
             return None
         from shared.adapters.rest.connection import Connection  # noqa: PLC0415 - yarl takes 25 ms
-        from shared.adapters.rest.token_endpoint import RestTokenEndpoint  # noqa: PLC0415 - imports aiohttp
 
         connection = Connection.of(provider, parsed, integration.settings)
-        return RestTokenEndpoint(self._client(), parsed.auth, connection, parsed.timeouts)
+        return self._token_endpoint(parsed.auth, connection, parsed.timeouts)
 
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the credentials that an integration of the provider must have.
@@ -97,7 +103,17 @@ class AdapterRegistry:
         Raises:
             ConfigurationError: The provider's document has problems, or the settings don't fit it.
         """
-        raise NotImplementedError
+        parsed = definition.RestDefinition.parse(provider)
+        if not isinstance(parsed.auth, OAuth2AuthorizationCode):
+            return None
+        from shared.adapters.rest.authorization_endpoint import (  # noqa: PLC0415 - imports aiohttp
+            RestAuthorizationEndpoint,
+        )
+        from shared.adapters.rest.connection import Connection  # noqa: PLC0415 - yarl takes 25 ms
+
+        connection = Connection.of(provider, parsed, integration.settings)
+        tokens = self._token_endpoint(parsed.auth, connection, parsed.timeouts)
+        return RestAuthorizationEndpoint(parsed.auth, connection, tokens, self._random_bytes)
 
     def auth_kind(self, provider: ProviderDocument) -> str:
         """Return the `kind` of the document's `auth`.
@@ -163,6 +179,15 @@ class AdapterRegistry:
         http, self._http = self._http, None
         if http:
             await http.close()
+
+    def _token_endpoint(
+        self, oauth: AnyOAuth2, connection: Connection, timeouts: Timeouts
+    ) -> RestTokenEndpoint:
+        from shared.adapters.rest.token_endpoint import RestTokenEndpoint  # noqa: PLC0415 - imports aiohttp
+        from shared.adapters.rest.token_form import TokenForms  # noqa: PLC0415 - the same
+
+        forms = TokenForms(self._client(), oauth, timeouts)
+        return RestTokenEndpoint(forms, oauth, connection, self._clock)
 
     def _client(self) -> HttpClient:
         # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.adapters.rest.notation import CredentialHeaderName, Name
-from shared.adapters.rest.oauth import OAuth2AuthorizationCode, OAuth2ClientCredentials
+from shared.adapters.rest.oauth import AnyOAuth2
 from shared.domain.model import WireModel
 
 
@@ -45,7 +45,7 @@ class BearerAuth(WireModel):
 
 
 StaticAuth = NoAuth | ApiKeyAuth | BasicAuth | BearerAuth
-Auth = Annotated[StaticAuth | OAuth2ClientCredentials | OAuth2AuthorizationCode, Field(discriminator="kind")]
+Auth = Annotated[StaticAuth | AnyOAuth2, Field(discriminator="kind")]
 
 REFRESH_TOKEN = "refreshToken"  # noqa: S105 - the credential's name
 """The credential that nobody enters: connecting brings it."""
@@ -56,6 +56,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "basic": ("username", "password"),
     "bearer": ("token",),
     "oauth2ClientCredentials": ("clientId", "clientSecret"),
+    "oauth2JwtBearer": ("clientEmail", "privateKey"),
     "oauth2AuthorizationCode": ("clientId", "clientSecret", REFRESH_TOKEN),
 }
 

@@ -21,6 +21,8 @@ from shared.domain.validation import as_text
 
 BASE_URL = "rest.baseUrl"
 TOKEN_URL = "rest.auth.tokenUrl"  # noqa: S105 - a place in the document
+AUTHORIZATION_URL = "rest.auth.authorizationUrl"
+REVOCATION_URL = "rest.auth.revocationUrl"
 
 _HOST_PART = re.compile(r"[A-Za-z0-9._-]+")
 _URL_BEGINNING = re.compile(r"https?://[^/?#]")

@@ -17,7 +17,12 @@ from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.limits import RateLimitHeaders, RequestLimits, RetryRule, Timeouts
 from shared.adapters.rest.listing import ListRequest, PageSize, parameters_of
 from shared.adapters.rest.notation import EntityName, Source
-from shared.adapters.rest.oauth import OAuth2, OAuth2AuthorizationCode, OAuth2ClientCredentials
+from shared.adapters.rest.oauth import (
+    OAuth2,
+    OAuth2AuthorizationCode,
+    OAuth2ClientCredentials,
+    OAuth2JwtBearer,
+)
 from shared.adapters.rest.pagination import (
     CursorPagination,
     EndConditions,
@@ -222,6 +227,7 @@ _MODELS: tuple[type[WireModel], ...] = (
     BearerAuth,
     OAuth2ClientCredentials,
     OAuth2AuthorizationCode,
+    OAuth2JwtBearer,
 )
 KNOWN_KEYS = sorted({info.alias or name for model in _MODELS for name, info in model.model_fields.items()})
 """All keys of the `rest` part, for "did you mean"."""

@@ -44,7 +44,7 @@ BrowserParameter = Annotated[Name, AfterValidator(_free_browser_parameter)]
 
 
 class OAuth2(WireModel):
-    """What both kinds have: how to ask the token endpoint (RFC 6749, 3.2).
+    """What all kinds have: how to ask the token endpoint (RFC 6749, 3.2).
 
     Attributes:
         token_url: A template, as are the values of `parameters`. It may be of another origin than `baseUrl`.
@@ -101,3 +101,25 @@ class OAuth2AuthorizationCode(OAuth2):
     def parameter_templates(self) -> dict[str, dict[str, str]]:
         """Return the templates of parameters by their keys in the document."""
         return {**super().parameter_templates(), "authorizationParameters": self.authorization_parameters}
+
+
+class OAuth2JwtBearer(OAuth2):
+    """A service account signs in by an assertion (RFC 7523): the credentials `clientEmail` and `privateKey`.
+
+    Attributes:
+        subject: In whose name, where that is somebody else. A template.
+        audience: Whom the assertion is for; `tokenUrl` unless it is said. A template.
+    """
+
+    kind: Literal["oauth2JwtBearer"]
+    subject: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    audience: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+
+    def parameter_templates(self) -> dict[str, dict[str, str]]:
+        """Return the templates of parameters by their keys in the document."""
+        claims = {"subject": self.subject, "audience": self.audience}
+        told = {key: {key: template} for key, template in claims.items() if template}
+        return {**super().parameter_templates(), **told}
+
+
+AnyOAuth2 = OAuth2ClientCredentials | OAuth2AuthorizationCode | OAuth2JwtBearer

@@ -26,6 +26,10 @@ from shared.domain.errors import (
 )
 from shared.ports.token_source import AccessToken, TokenGrant
 
+MAX_LIFETIME_SECONDS = 365 * 86_400.0
+"""More is not believed: no server means it, and dates have an end."""
+
+_MAX_SCOPES = 200
 _SENDABLE = re.compile(r"[ -~]+")
 _UNAUTHORIZED = 401
 
@@ -62,6 +66,7 @@ class TokenAnswers:
 
     def __init__(self, auth: OAuth2) -> None:
         self._object_in = compile_path(auth.token_path) if auth.token_path else lambda body: body
+        self._separator = auth.scope_separator
         self._unit_seconds = 0.001 if auth.expires_in_unit == "milliseconds" else 1.0
 
     def read(self, response: HttpResponse) -> TokenGrant:
@@ -84,7 +89,17 @@ class TokenAnswers:
             AccessToken(token),
             self._lifetime_seconds(answer.get("expires_in")),
             refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+            self._scopes(answer.get("scope")),
         )
+
+    def require_success(self, response: HttpResponse) -> None:
+        """Return when the server did what it was asked; raises what `read` does."""
+        _require_grant(response, _parsed(response) if response.body and not response.is_success else None)
+
+    def _scopes(self, told: Any) -> tuple[str, ...] | None:
+        if not isinstance(told, str):
+            return None
+        return tuple(told.replace(self._separator, " ").split())[:_MAX_SCOPES]
 
     def _lifetime_seconds(self, told: Any) -> float | None:
         """Read a number, also one in quotes; what is none tells nothing."""
@@ -94,7 +109,7 @@ class TokenAnswers:
             seconds = float(told) * self._unit_seconds
         except ValueError:
             return None
-        return seconds if math.isfinite(seconds) and seconds > 0 else None
+        return min(seconds, MAX_LIFETIME_SECONDS) if math.isfinite(seconds) and seconds > 0 else None
 
 
 def _parsed(response: HttpResponse) -> Any:

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from urllib.parse import quote_plus, urlencode
 
-from shared.adapters.http import FORM_TYPE, HttpClient, HttpRequest, read_aside
-from shared.adapters.rest.auth import credential_fields
-from shared.adapters.rest.connection import TOKEN_URL, Connection
-from shared.adapters.rest.limits import Timeouts
-from shared.adapters.rest.oauth import OAuth2AuthorizationCode, OAuth2ClientCredentials
+from shared.adapters.rest.auth import REFRESH_TOKEN, credential_fields
+from shared.adapters.rest.connection import REVOCATION_URL, TOKEN_URL, Connection
+from shared.adapters.rest.jwt_bearer import GRANT_TYPE, AssertionSigner
+from shared.adapters.rest.oauth import AnyOAuth2, OAuth2AuthorizationCode, OAuth2JwtBearer
 from shared.adapters.rest.templates import fill
 from shared.adapters.rest.token_answers import TokenAnswers
-from shared.domain.errors import ConfigurationError, Problem
-from shared.domain.validation import as_text
+from shared.adapters.rest.token_form import TokenForms
+from shared.ports.clock import Clock
 from shared.ports.token_source import TokenGrant
-
-_MAY_BE_EMPTY = frozenset({"clientSecret"})  # of clients that can't keep one (RFC 6749, 2.1)
 
 
 class RestTokenEndpoint:
     """Asks for the access tokens of one integration. Nothing goes anywhere but to `tokenUrl`.
 
     Args:
-        http: Sends the requests.
+        forms: Sends the requests.
         auth: The document's `auth`.
         connection: What the integration's settings make of the document.
-        timeouts: For one exchange.
+        clock: Time, for assertions.
     """
 
-    def __init__(
-        self,
-        http: HttpClient,
-        auth: OAuth2ClientCredentials | OAuth2AuthorizationCode,
-        connection: Connection,
-        timeouts: Timeouts,
-    ) -> None:
-        self._http = http
+    def __init__(self, forms: TokenForms, auth: AnyOAuth2, connection: Connection, clock: Clock) -> None:
+        self._forms = forms
         self._auth = auth
+        self._connection = connection
         self._url = str(connection.urls[TOKEN_URL])
-        self._timeouts = timeouts
+        self._clock = clock
         self._parameters = {
             name: fill(template, connection.values) for name, template in auth.parameters.items()
         }
@@ -61,48 +50,44 @@ class RestTokenEndpoint:
         self, credentials: Mapping[str, str], timeout_seconds: float | None = None
     ) -> TokenGrant:
         """Ask once; raises what the port says, without a word of the answer or of what was sent."""
-        values = self._checked(credentials)
-        headers, client = self._client(values["clientId"], values["clientSecret"])
-        form = {**self._parameters, **self._grant(values), **client}
-        response = await self._http.send(
-            HttpRequest(
-                "POST",
-                self._url,
-                headers,
-                timeout_seconds=min(self._timeouts.total_seconds, timeout_seconds or math.inf),
-                connect_timeout_seconds=self._timeouts.connect_seconds,
-                body=urlencode(form).encode(),
-                secrets=frozenset(filter(None, values.values())),
-                content_type=FORM_TYPE,
-            )
-        )
-        return await read_aside(self._answers.read, response)
+        values = self._forms.values(credentials, list(credential_fields(self._auth)))
+        client = {name: value for name, value in values.items() if name != REFRESH_TOKEN}
+        form = {**self._parameters, **self._grant(values)}
+        return self._answers.read(await self._forms.post(self._url, form, client, timeout_seconds))
+
+    async def exchange(
+        self, credentials: Mapping[str, str], code: str, redirect_uri: str, verifier: str | None
+    ) -> TokenGrant:
+        """Exchange an authorisation code for tokens, once (RFC 6749, 4.1.3; RFC 7636, 4.5)."""
+        form = {
+            **self._parameters,
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            **({"code_verifier": verifier} if verifier else {}),
+        }
+        client = self._forms.client(credentials)
+        return self._answers.read(await self._forms.post(self._url, form, client))
 
     async def revoke(self, credentials: Mapping[str, str], token: str) -> bool:
-        """Give a refresh token back; False where the document names no `revocationUrl`."""
-        raise NotImplementedError
+        """Give a refresh token back (RFC 7009); False where the document names no `revocationUrl`.
 
-    def _checked(self, credentials: Mapping[str, str]) -> dict[str, str]:
-        values = {name: credentials.get(name, "") for name in credential_fields(self._auth)}
-        if missing := [name for name, value in values.items() if not value and name not in _MAY_BE_EMPTY]:
-            problems = [
-                Problem(f"credentials.{name}", "is missing; connect the integration") for name in missing
-            ]
-            raise ConfigurationError(f"The credentials don't fit the provider: {as_text(problems)}")
-        return values
+        A server that does not know the token (any more) answers as if it had taken it back.
+        """
+        url = self._connection.urls.get(REVOCATION_URL)
+        if url is None:
+            return False
+        form = {"token": token, "token_type_hint": "refresh_token"}
+        answer = await self._forms.post(str(url), form, self._forms.client(credentials))
+        self._answers.require_success(answer)
+        return True
 
     def _grant(self, values: Mapping[str, str]) -> dict[str, str]:
+        if isinstance(self._auth, OAuth2JwtBearer):
+            signer = AssertionSigner(self._auth, self._connection.values, self._url, self._clock)
+            return {"grant_type": GRANT_TYPE, "assertion": signer.sign(values)}
         if self.consumes_refresh_token:
             # Without `scope`: the grant keeps the one that the person agreed to (RFC 6749, 6).
-            return {"grant_type": "refresh_token", "refresh_token": values["refreshToken"]}
+            return {"grant_type": "refresh_token", "refresh_token": values[REFRESH_TOKEN]}
         scope = self._auth.scope_separator.join(self._auth.scopes)
         return {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
-
-    def _client(self, client_id: str, secret: str) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the headers and the fields of the form that say who asks (RFC 6749, 2.3.1)."""
-        if not secret:
-            return {}, {"client_id": client_id}
-        if self._auth.client_auth == "body":
-            return {}, {"client_id": client_id, "client_secret": secret}
-        pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
