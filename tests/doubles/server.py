@@ -25,6 +25,10 @@ class DoubleServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
+    @property
+    def is_listening(self) -> bool:
+        return self._site is not None
+
     async def start(self) -> None:
         await self._runner.setup()
         await self.listen()
