@@ -56,8 +56,8 @@ IDS_PER_QUERY = 1_000
 class CosmosDocumentStore:
     """`DocumentStore` over one database of a Cosmos DB account. Make it with `open`, end it with `close`.
 
-    It never repeats a write whose answer was lost: the caller gets UnavailableError and decides. The account's
-    consistency must be Strong: what any process wrote, every process reads.
+    It never repeats a write whose answer was lost: the caller gets UnavailableError and decides. The
+    account's consistency must be Strong: what any process wrote, every process reads.
     """
 
     def __init__(
