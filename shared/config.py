@@ -15,6 +15,8 @@ from shared.domain.errors import ConfigurationError
 
 PREFIX = "INTEGRATIONS_"
 
+_BLOB_ADDRESSES = {"blobendpoint", "blobsecondaryendpoint", "developmentstorageproxyuri"}
+
 SERVICE_BUS_CONNECTION = "ServiceBusConnection"
 SERVICE_BUS_NAMESPACE = "ServiceBusConnection__fullyQualifiedNamespace"
 """What the triggers read, so that both halves of the queue are set once: a connection string, or a namespace
@@ -117,7 +119,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Settings:
-        if problems := [*_unsafe_addresses(self), *_contradictions(self)]:
+        problems = [*_unsafe_addresses(self), *_unsafe_connections(self), *_contradictions(self)]
+        if problems:
             raise _InconsistentError(problems)
         return self
 
@@ -188,6 +191,29 @@ def _unsafe_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         local = address.scheme == "http" and is_this_machine(text) and field not in by_identity
         if not address.hostname or (address.scheme != "https" and not local):
             yield _variable(field), "must be an https:// address"
+
+
+def _unsafe_connections(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Connection strings hold keys; both SDKs would send records in the clear where the string says so."""
+    queues, blobs = _parts(settings.service_bus_connection), _parts(settings.blob_connection)
+    emulated = queues.get("usedevelopmentemulator", "").lower() == "true"
+    if emulated and not is_this_machine(queues.get("endpoint", "")):
+        yield (
+            SERVICE_BUS_CONNECTION,
+            "UseDevelopmentEmulator=true goes without TLS: only to this very machine",
+        )
+    named = [value for name, value in blobs.items() if name in _BLOB_ADDRESSES]
+    plain = any(not url.lower().startswith("https://") and not is_this_machine(url) for url in named)
+    # Without an address of its own the account's is made of this.
+    by_default = "blobendpoint" not in blobs and blobs.get("defaultendpointsprotocol", "https") != "https"
+    if plain or by_default:
+        yield _variable("blob_connection"), "must use https, except to this very machine"
+
+
+def _parts(connection: SecretStr | None) -> dict[str, str]:
+    """Return a connection string's values by their names in small letters."""
+    pairs = (part.partition("=") for part in (connection.get_secret_value() if connection else "").split(";"))
+    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -127,6 +127,58 @@ def test_a_key_may_go_to_this_machine_without_tls() -> None:
         load_settings({**keyed, "INTEGRATIONS_COSMOS_ENDPOINT": "http://somewhere.example"})
 
 
+KEYED = "SharedAccessKeyName=n;SharedAccessKey=hush;UseDevelopmentEmulator=true"
+ACCOUNT = "AccountName=a;AccountKey=hush"
+UNSAFE = [
+    ("ServiceBusConnection", f"Endpoint=sb://emulator.example;{KEYED}"),
+    ("ServiceBusConnection", f"{KEYED};endpoint = sb://127.0.0.1.example:5672/"),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"DefaultEndpointsProtocol=http;{ACCOUNT}"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        f"DefaultEndpointsProtocol=https;{ACCOUNT};BlobEndpoint=http://a.example/a",
+    ),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"{ACCOUNT};BlobEndpoint=https://a;BlobSecondaryEndpoint=http://b"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://a.example",
+    ),
+]
+SAFE = [
+    ("ServiceBusConnection", f"Endpoint=sb://localhost:5672;{KEYED}"),
+    (
+        "ServiceBusConnection",
+        "Endpoint=sb://x.servicebus.windows.net;SharedAccessKeyName=n;SharedAccessKey=k",
+    ),
+    ("INTEGRATIONS_BLOB_CONNECTION", "UseDevelopmentStorage=true"),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"DefaultEndpointsProtocol=https;{ACCOUNT}"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        f"DefaultEndpointsProtocol=http;{ACCOUNT};BlobEndpoint=http://127.0.0.1:1/a",
+    ),
+]
+
+
+def by_connection(variable: str, connection: str) -> dict[str, str]:
+    """Azure's settings with a connection string in the place of the identity."""
+    queue = variable == "ServiceBusConnection"
+    replaced = "ServiceBusConnection__fullyQualifiedNamespace" if queue else "INTEGRATIONS_BLOB_ACCOUNT_URL"
+    return {name: value for name, value in AZURE.items() if name != replaced} | {variable: connection}
+
+
+@pytest.mark.parametrize(("variable", "connection"), UNSAFE)
+def test_a_connection_string_may_not_leave_this_machine_without_tls(variable: str, connection: str) -> None:
+    """Emulators' strings switch TLS off; the message repeats nothing of them."""
+    with pytest.raises(ConfigurationError, match=f"{variable}: .*this very machine") as caught:
+        load_settings(by_connection(variable, connection))
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "connection"), SAFE)
+def test_emulators_on_this_machine_and_services_by_tls_are_taken(variable: str, connection: str) -> None:
+    """The same strings with the loopback, or with https, are right."""
+    load_settings(by_connection(variable, connection))
+
+
 def test_internal_addresses_are_for_laptops() -> None:
     """In Azure a provider could otherwise be the platform's own metadata service; who wants it says so."""
     assert load_settings({}).providers_may_be_private
