@@ -70,6 +70,7 @@ resource history 'Microsoft.Storage/storageAccounts/blobServices/containers@2023
   properties: { publicAccess: 'None' }
 }
 
+// Objects arrive in the Cold tier (shared/backends/azure/blob_archive.py), so no rule cools them.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = {
   parent: account
   name: 'default'
@@ -77,16 +78,13 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
     policy: {
       rules: [
         {
-          name: 'audit-cools-down'
+          name: 'audit-goes-to-archive-after-a-year'
           type: 'Lifecycle'
           enabled: true
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['${auditName}/'] }
             actions: {
-              baseBlob: {
-                tierToCool: { daysAfterCreationGreaterThan: 30 }
-                tierToArchive: { daysAfterCreationGreaterThan: 365 }
-              }
+              baseBlob: { tierToArchive: { daysAfterCreationGreaterThan: 365 } }
             }
           }
         }
@@ -97,10 +95,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['${historyName}/'] }
             actions: {
-              baseBlob: {
-                tierToCool: { daysAfterCreationGreaterThan: 30 }
-                delete: { daysAfterCreationGreaterThan: 365 }
-              }
+              baseBlob: { delete: { daysAfterCreationGreaterThan: 365 } }
               version: { delete: { daysAfterCreationGreaterThan: 30 } }
             }
           }

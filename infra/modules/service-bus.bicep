@@ -1,4 +1,8 @@
 // The queues that the code declares. The app sends and receives by its identity.
+//
+// The platform scales by the queues' length, which it asks for as the app: that needs the right to manage a queue.
+// With Data Receiver alone it peeks at messages instead, and scales late or wrongly without an error
+// (https://github.com/MicrosoftDocs/azure-docs/pull/128626). So the app is Data Owner, of these queues alone.
 param name string
 param location string
 param tags object
@@ -12,8 +16,7 @@ param workspaceId string
 
 var declared = loadJsonContent('../declared.json')
 var isPremium = sku == 'Premium'
-// Data Sender, Data Receiver
-var roles = ['69a216fc-b8fb-44d8-bc22-1f3c2cd27a39', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0']
+var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
@@ -38,13 +41,13 @@ resource queues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
 ]
 
 resource appUses 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in roles: {
-    name: guid(namespace.id, appPrincipalId, role)
-    scope: namespace
+  for (queue, index) in declared.queues: {
+    name: guid(queues[index].id, appPrincipalId, dataOwner)
+    scope: queues[index]
     properties: {
       principalId: appPrincipalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataOwner)
     }
   }
 ]

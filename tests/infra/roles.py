@@ -31,8 +31,7 @@ GRANTS: Mapping[str, set[Grant]] = {
         Grant("archiverPrincipalId", "auditRemover", f"{_COLLECTIONS}/${{declared.auditContainer}}"),
     },
     "service-bus.bicep": {
-        Grant("appPrincipalId", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "namespace"),  # Data Sender
-        Grant("appPrincipalId", "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", "namespace"),  # Data Receiver
+        Grant("appPrincipalId", "090c5cfd-751d-490a-894a-3ce6f1109419", "queues"),  # Data Owner
     },
     "key-vault.bicep": {Grant("appPrincipalId", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "vault")},  # Officer
     "archive.bicep": {  # Storage Blob Data Contributor
@@ -111,6 +110,8 @@ def _role(value: Any) -> str:
 
 
 def _scope(value: Any, loop: Mapping[str, Any]) -> str:
+    if isinstance(value, dict) and value["operator"]["type"] == "index_accessor":
+        return str(value["operator"]["operands"]["operand_1"])
     if owner := access(value):
         return str(owner[0])
     text = str(value)
