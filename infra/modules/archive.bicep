@@ -139,6 +139,6 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output accountId string = account.id
-output blobUrl string = account.properties.primaryEndpoints.blob
-output historyContainerName string = history.name
+output archiveId string = account.id
+output blobAccountUrl string = account.properties.primaryEndpoints.blob
+output blobContainer string = history.name

@@ -11,7 +11,7 @@ param identityId string
 param identityClientId string
 param archiverIdentityId string
 @description('Empty without a virtual network.')
-param subnetId string
+param appSubnetId string
 param zoneRedundant bool = true
 param alwaysReadyInstances int
 param maximumInstances int
@@ -53,7 +53,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    virtualNetworkSubnetId: empty(appSubnetId) ? null : appSubnetId
     keyVaultReferenceIdentity: identityId
     siteConfig: {
       minTlsVersion: '1.2'

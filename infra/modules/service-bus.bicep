@@ -7,7 +7,7 @@ param name string
 param location string
 param tags object
 @allowed(['Standard', 'Premium'])
-param sku string
+param serviceBusSku string
 @description('Open only where there is no private network: then identities are the only guard.')
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string = 'Disabled'
@@ -15,14 +15,14 @@ param appPrincipalId string
 param workspaceId string
 
 var declared = loadJsonContent('../declared.json')
-var isPremium = sku == 'Premium'
+var isPremium = serviceBusSku == 'Premium'
 var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
   location: location
   tags: tags
-  sku: { name: sku, tier: sku, capacity: isPremium ? 1 : null }
+  sku: { name: serviceBusSku, tier: serviceBusSku, capacity: isPremium ? 1 : null }
   identity: { type: 'SystemAssigned' }
   properties: {
     disableLocalAuth: true
@@ -61,5 +61,5 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output namespaceId string = namespace.id
-output hostName string = '${namespace.name}.servicebus.windows.net'
+output serviceBusId string = namespace.id
+output serviceBusNamespace string = '${namespace.name}.servicebus.windows.net'
