@@ -201,6 +201,7 @@ module app 'modules/function-app.bicep' = {
     identityId: identities.outputs.identityId
     identityClientId: identities.outputs.identityClientId
     archiverIdentityId: identities.outputs.archiverIdentityId
+    archiverIdentityClientId: identities.outputs.archiverIdentityClientId
     appSubnetId: privateNetwork ? network.outputs.appSubnetId : ''
     zoneRedundant: zoneRedundant
     alwaysReadyInstances: alwaysReadyInstances
@@ -213,6 +214,7 @@ module app 'modules/function-app.bicep' = {
     keyVaultUrl: keyVault.outputs.keyVaultUrl
     blobAccountUrl: archive.outputs.blobAccountUrl
     blobContainer: archive.outputs.blobContainer
+    auditContainer: archive.outputs.auditContainer
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     workspaceId: monitoring.outputs.workspaceId
   }

@@ -106,13 +106,34 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
   dependsOn: [blobs]
 }
 
+// Read and add, not delete. Azure has no right to write a block of a new object only, so this one could replace an
+// object: that the policy above refuses, and the app asks for a free path in the same request.
+resource auditKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(account.id, 'audit-keeper')
+  properties: {
+    roleName: 'Audit keeper of ${name}' // unique in the directory
+    type: 'customRole'
+    description: 'Reads and adds archived audit entries; deletes none.'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        dataActions: [
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action'
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'
+        ]
+      }
+    ]
+  }
+}
+
 resource appKeepsAudit 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(audit.id, appPrincipalId, blobContributor)
+  name: guid(audit.id, appPrincipalId, 'audit-keeper')
   scope: audit
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobContributor)
+    roleDefinitionId: auditKeeper.id
   }
 }
 
@@ -142,3 +163,4 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 output archiveId string = account.id
 output blobAccountUrl string = account.properties.primaryEndpoints.blob
 output blobContainer string = history.name
+output auditContainer string = audit.name

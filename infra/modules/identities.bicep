@@ -19,4 +19,5 @@ output identityId string = app.id
 output identityClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
 output archiverIdentityId string = archiver.id
+output archiverIdentityClientId string = archiver.properties.clientId
 output archiverPrincipalId string = archiver.properties.principalId

@@ -20,6 +20,7 @@ RESOURCES = {
         "auditStays": "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies",
         "history": "Microsoft.Storage/storageAccounts/blobServices/containers",
         "lifecycle": "Microsoft.Storage/storageAccounts/managementPolicies",
+        "auditKeeper": "Microsoft.Authorization/roleDefinitions",
         "appKeepsAudit": "Microsoft.Authorization/roleAssignments",
         "appKeepsHistory": "Microsoft.Authorization/roleAssignments",
         "logs": "Microsoft.Insights/diagnosticSettings",

@@ -34,8 +34,7 @@ def role_drift(templates: Templates, code: Code) -> Iterator[str]:
 
 
 def _definition_drift(module: Module, symbol: str, roles: Mapping[str, Role]) -> Iterator[str]:
-    properties = _body(module, symbol)["properties"]
-    name, permissions = properties["roleName"], properties["permissions"]
+    name, permissions = _role(module, symbol), _body(module, symbol)["properties"]["permissions"]
     found = {(key, action) for each in permissions for key in each for action in module.value(each[key])}
     wanted = {("dataActions", action) for action in roles[name].data_actions} if name in roles else set()
     if found != wanted:
@@ -56,8 +55,10 @@ def _grants(module: Module) -> Iterator[tuple[str, str, str]]:
 
 
 def _role(module: Module, name: str) -> str:
-    """Return a built-in role's id, or the name of one that the module defines."""
-    return str(_body(module, name)["properties"]["roleName"]) if name in module.resources else name
+    """Return a built-in role's id, or the name of one of the module's, without what makes it unique."""
+    if name not in module.resources:
+        return name
+    return str(_body(module, name)["properties"]["roleName"]).partition(" of ")[0]
 
 
 def _on(module: Module, scope: str) -> str:

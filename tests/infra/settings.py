@@ -21,6 +21,8 @@ SET = {
     "INTEGRATIONS_KEY_VAULT_URL": "keyVaultUrl",
     "INTEGRATIONS_BLOB_ACCOUNT_URL": "blobAccountUrl",
     "INTEGRATIONS_BLOB_CONTAINER": "blobContainer",
+    "INTEGRATIONS_AUDIT_CONTAINER": "auditContainer",
+    "INTEGRATIONS_ARCHIVER_CLIENT_ID": "archiverIdentityClientId",
     "ServiceBusConnection__fullyQualifiedNamespace": "serviceBusNamespace",
 }
 """What the code reads, as the template writes its value."""
@@ -52,6 +54,7 @@ _SAMPLES = {
     "INTEGRATIONS_BACKEND": "azure",
     "INTEGRATIONS_ENVIRONMENT": "production",
     "INTEGRATIONS_BLOB_CONTAINER": "history",
+    "INTEGRATIONS_AUDIT_CONTAINER": "audit",
     "ServiceBusConnection__fullyQualifiedNamespace": "sample.servicebus.windows.net",
 }
 _SETTING = re.compile(r"\{ name: '(\w+)', value: (.+) \}")

@@ -200,6 +200,13 @@ ROLES: dict[str, Change] = {
         "'${itemActions}/create'\n          '${itemActions}/replace'",
         "the role Audit writer allows",
     ),
+    "an archive of the audit log that can be emptied": (
+        "modules/archive.bicep",
+        "containers/blobs/add/action'",
+        "containers/blobs/delete'",
+        "the role Audit keeper allows",
+    ),
+    "the wrong container": ("modules/archive.bicep", "scope: audit", "scope: history", "on archive/audit"),
 }
 
 FIXED: dict[str, Change] = {

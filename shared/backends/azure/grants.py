@@ -19,6 +19,7 @@ AUDIT_ARCHIVE = "audit"
 HISTORY_ARCHIVE = "history"
 
 _COSMOS = "Microsoft.DocumentDB/databaseAccounts"
+_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 
 
 class Identity(StrEnum):
@@ -65,6 +66,13 @@ AUDIT_REMOVER = Role(
 QUEUE_OWNER = Role("Azure Service Bus Data Owner", "090c5cfd-751d-490a-894a-3ce6f1109419")
 SECRETS = Role("Key Vault Secrets Officer", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7")
 BLOBS = Role("Storage Blob Data Contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
+AUDIT_KEEPER = Role(
+    "Audit keeper",
+    data_actions=frozenset({f"{_BLOBS}/read", f"{_BLOBS}/add/action", f"{_BLOBS}/write"}),
+)
+"""Reads and adds. Objects come in blocks (`BlobUpload`), and blocks take the right to write: that nothing is
+replaced is the container's policy, and a condition of the request.
+"""
 METRICS = Role("Monitoring Metrics Publisher", "3913510d-42f4-4e42-8a64-420c390055eb")
 
 HOST_ROLES = (
@@ -90,7 +98,7 @@ def grants(containers: Iterable[str] = CONTAINERS, queues: Iterable[str] = QUEUE
             Grant(archiver, AUDIT_REMOVER, audit),
             *(Grant(app, QUEUE_OWNER, f"service-bus/{name}") for name in queues),
             Grant(app, SECRETS, "key-vault"),
-            Grant(app, BLOBS, f"archive/{AUDIT_ARCHIVE}"),
+            Grant(app, AUDIT_KEEPER, f"archive/{AUDIT_ARCHIVE}"),
             Grant(app, BLOBS, f"archive/{HISTORY_ARCHIVE}"),
             *(Grant(app, role, "host-storage") for role in HOST_ROLES),
             Grant(app, METRICS, "monitoring"),
