@@ -233,6 +233,9 @@ module alerts 'modules/alerts.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     cosmosId: cosmos.outputs.cosmosId
     serviceBusId: serviceBus.outputs.serviceBusId
+    keyVaultId: keyVault.outputs.keyVaultId
+    archiveId: archive.outputs.archiveId
+    hostStorageId: hostStorage.outputs.hostStorageId
   }
 }
 

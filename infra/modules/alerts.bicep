@@ -8,6 +8,9 @@ param teamEmail string
 param workspaceId string
 param cosmosId string
 param serviceBusId string
+param keyVaultId string
+param archiveId string
+param hostStorageId string
 
 @description('Messages that wait in a queue.')
 param queueDepth int = 10000
@@ -24,6 +27,13 @@ var latency = 'AppRequests | where isnotempty(Url) and Name !startswith \'Health
 var connectionFailures = '${lines} | where said in (\'A sync run has failed\', \'A message was not handled\') | where code == \'credentials_rejected\' or (source == \'provider\' and code in (\'unavailable\', \'access_denied\')) | summarize connections = dcount(integration)'
 // The app takes dead letters off at once (DeadLetterProcessor), so the queues' own figure rarely shows them.
 var deadLetters = '${lines} | where said == \'A message could not be handled\' | project said'
+// A step that a limit held up for longer than it may wait, or that the provider sent away.
+var rateLimits = '${lines} | where said in (\'A sync run has failed\', \'A message was not handled\') and code == \'rate_limited\' and source == \'provider\' | summarize integrations = dcount(integration)'
+var tokens = '${lines} | where said == \'A connection could not be refreshed\' or said startswith \'An access token could not be renewed yet\' | summarize connections = dcount(integration)'
+// HealthMonitor writes its line every five minutes. A summary without groups has a row even where there is no line.
+var silence = '${lines} | where said == \'Integrations were counted\' | summarize signs = count() | where signs == 0'
+// Messages that came, and those that were completed, of all queues together.
+var processing = 'AzureMetrics | where ResourceProvider == \'MICROSOFT.SERVICEBUS\' | summarize came = sumif(Total, MetricName == \'IncomingMessages\'), done = sumif(Total, MetricName == \'CompleteMessage\') | where came >= 100 | project behind = 100.0 * (came - done) / came'
 var failedSignIns = 'AppRequests | where ResultCode == \'401\' | project Name'
 
 var logAlerts = [
@@ -34,13 +44,22 @@ var logAlerts = [
   { name: 'connection-failures-critical', query: connectionFailures, measure: 'connections', threshold: 10, severity: 1, window: 'PT1H', says: 'Over 10 connections failed in the last hour.' }
   { name: 'connection-failures-warning', query: connectionFailures, measure: 'connections', threshold: 3, severity: 2, window: 'PT1H', says: 'Over 3 connections failed in the last hour.' }
   { name: 'dead-letters', query: deadLetters, measure: '', threshold: 0, severity: 2, window: 'PT15M', says: 'Messages were given up; the container dead-letters holds them.' }
+  { name: 'rate-limits', query: rateLimits, measure: 'integrations', threshold: 0, severity: 2, window: 'PT15M', says: 'Integrations exceed a rate limit.' }
+  { name: 'token-refresh', query: tokens, measure: 'connections', threshold: 0, severity: 2, window: 'PT15M', says: 'Tokens of a connection could not be renewed.' }
+  { name: 'app-silent', query: silence, measure: '', threshold: 0, severity: 1, window: 'PT10M', says: 'The app gives no sign of life.' }
+  { name: 'messages-fall-behind', query: processing, measure: 'behind', threshold: 50, severity: 2, window: 'PT30M', says: 'Less than half of the messages that come are processed.' }
   { name: 'failed-sign-ins', query: failedSignIns, measure: '', threshold: 20, severity: 2, window: 'PT15M', says: 'Over 20 sign-ins failed in a quarter of an hour.' }
 ]
 
+// How Azure Storage's metrics call it.
+var throttled = ['ClientThrottlingError', 'ServerBusyError']
 var metricAlerts = [
   { name: 'queue-depth', resource: serviceBusId, metric: 'ActiveMessages', dimension: 'EntityName', values: ['*'], how: 'Average', threshold: queueDepth, severity: 2, says: 'Messages pile up in a queue.' }
   { name: 'dead-letters-stay', resource: serviceBusId, metric: 'DeadletteredMessages', dimension: 'EntityName', values: ['*'], how: 'Minimum', threshold: 0, severity: 2, says: 'Nobody takes dead letters off a queue.' }
   { name: 'queues-throttled', resource: serviceBusId, metric: 'ThrottledRequests', dimension: 'EntityName', values: ['*'], how: 'Total', threshold: 10, severity: 2, says: 'Service Bus throttles.' }
+  { name: 'vault-throttled', resource: keyVaultId, metric: 'ServiceApiResult', dimension: 'StatusCode', values: ['429'], how: 'Count', threshold: 10, severity: 2, says: 'Key Vault throttles.' }
+  { name: 'archive-throttled', resource: archiveId, metric: 'Transactions', dimension: 'ResponseType', values: throttled, how: 'Total', threshold: 10, severity: 2, says: 'The archive throttles.' }
+  { name: 'host-storage-throttled', resource: hostStorageId, metric: 'Transactions', dimension: 'ResponseType', values: throttled, how: 'Total', threshold: 10, severity: 2, says: 'The storage of the Functions host throttles.' }
   { name: 'store-throttled', resource: cosmosId, metric: 'TotalRequests', dimension: 'StatusCode', values: ['429'], how: 'Count', threshold: 100, severity: 2, says: 'Cosmos DB throttles: more request units are needed.' }
 ]
 

@@ -81,6 +81,11 @@ CODE_CHANGES: dict[str, Change] = {
         _without("A message could not be handled"),
         "which the app never logs",
     ),
+    "the sign of life": (_without("Integrations were counted"), "silence looks for"),
+    "a message that ends with an error": (
+        _without("An access token could not be renewed yet: %s"),
+        "tokens looks for",
+    ),
     "a message of the workbooks": (_without("A sync run has ended"), "integrations.json: runs looks for"),
     "an error's code": (
         lambda code: replace(code, error_codes=code.error_codes - {"credentials_rejected"}),

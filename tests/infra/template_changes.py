@@ -304,6 +304,12 @@ QUERIES: dict[str, Change] = {
         "{ name: 'letters', ",
         "other log alerts",
     ),
+    "another service": (
+        "modules/alerts.bicep",
+        "resource: archiveId",
+        "resource: hostStorageId",
+        "other metric alerts",
+    ),
     "another metric": (
         "modules/alerts.bicep",
         "metric: 'ThrottledRequests'",
