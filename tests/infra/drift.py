@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.infra.api_versions import version_drift
 from tests.infra.code import Code
 from tests.infra.deployed import deployed_drift, host_drift
 from tests.infra.fixed import fixed_drift
@@ -27,4 +28,5 @@ def drift(infra: Path, code: Code) -> Sequence[str]:
         *role_drift(templates, code),
         *fixed_drift(templates, code),
         *query_drift(templates, code),
+        *version_drift(templates),
     ]

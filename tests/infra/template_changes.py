@@ -330,4 +330,14 @@ QUERIES: dict[str, Change] = {
     ),
 }
 
-TEMPLATE_CHANGES = {**DEPLOYED, **WIRING, **SETTINGS, **ROLES, **FIXED, **QUERIES}
+VERSIONS: dict[str, Change] = {
+    "another API version": ("modules/key-vault.bicep", "vaults@2023-07-01", "vaults@2099-01-01", "looked up"),
+    "a version that was not looked up": (
+        "api-versions.json",
+        "vaults@2023-07-01",
+        "vaults@2023-02-01",
+        "was not looked up",
+    ),
+}
+
+TEMPLATE_CHANGES = {**DEPLOYED, **WIRING, **SETTINGS, **ROLES, **FIXED, **QUERIES, **VERSIONS}
