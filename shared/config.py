@@ -102,6 +102,12 @@ class Settings(BaseModel):
     blob_container: Annotated[str, Field(min_length=3, max_length=63)] = Field(
         default="archive", description="azure: the archive's container"
     )
+    audit_container: Annotated[str, Field(min_length=3, max_length=63)] | None = Field(
+        default=None, description="azure: the archive's container for audit entries, where none is replaced"
+    )
+    archiver_client_id: str | None = Field(
+        default=None, description="azure: client id of the identity that removes archived audit entries"
+    )
     ca_file: Path | None = Field(
         default=None, description="azure: certificates to trust besides the public ones, for local stand-ins"
     )
@@ -224,6 +230,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             "key_vault_url",
             "blob_account_url",
             "blob_connection",
+            "audit_container",
+            "archiver_client_id",
         ):
             if getattr(settings, field) is not None:
                 yield _variable(field), f"is for {PREFIX}BACKEND=azure; the embedded backend does not use it"

@@ -100,10 +100,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def _error(error: BaseException) -> dict[str, str]:
+    source = getattr(error, "source", None)
     return {
         "code": getattr(error, "code", type(error).__name__),
         "message": str(error),
         "stack": "".join(traceback.format_exception(error)),
+        **({"source": source} if source else {}),
     }
 
 

@@ -72,6 +72,19 @@ AZURE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("INTEGRATIONS_AUDIT_CONTAINER", "audit"), ("INTEGRATIONS_ARCHIVER_CLIENT_ID", "0000-0001")],
+)
+def test_the_archivers_settings_are_azures(variable: str, value: str) -> None:
+    """Both may be left out there; the embedded backend has no use for them and says so."""
+    field = variable.removeprefix("INTEGRATIONS_").lower()
+    assert getattr(load_settings(AZURE | {variable: value}), field) == value
+    assert getattr(load_settings(AZURE), field) is None
+    with pytest.raises(ConfigurationError, match=f"{variable}: is for INTEGRATIONS_BACKEND=azure"):
+        load_settings({variable: value})
+
+
 def test_azure_needs_addresses_and_no_secrets() -> None:
     """With this app's identity there is nothing to leak."""
     settings = load_settings(AZURE)

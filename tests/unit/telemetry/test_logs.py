@@ -67,6 +67,13 @@ def test_an_error_has_its_code_and_stack(lines: io.StringIO) -> None:
     assert "UnavailableError" in entry["error"]["stack"]
 
 
+def test_an_error_of_a_provider_says_so(lines: io.StringIO) -> None:
+    """Alerts tell a customer's broken connection from our own services by it."""
+    get_logger("sync").error("Failed", exc_info=UnavailableError("down").of_provider())
+    get_logger("sync").error("Failed", exc_info=UnavailableError("ours is down"))
+    assert [entry["error"].get("source") for entry in parsed(lines)] == ["provider", None]
+
+
 def test_context_ends_with_its_block(lines: io.StringIO) -> None:
     """Inner blocks add to outer ones, and nothing leaks out."""
     log = get_logger("sync")
