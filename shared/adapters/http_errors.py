@@ -116,7 +116,7 @@ def error_of_exception(error: BaseException, place: str) -> IntegrationError:
         place: Method, host and path.
     """
     verdict = verdict_of(error) or _NO_ANSWER
-    return verdict.error(f"{place} {verdict.says} ({type(error).__name__}).")
+    return verdict.error(f"{place} {verdict.says} ({type(error).__name__}).").of_provider()
 
 
 def error_of_status(
@@ -134,8 +134,8 @@ def error_of_status(
     details = f"{status}: {said!r}" if said else f"{status}"
     message = f"{place} {verdict.says} (status {details})."
     if issubclass(verdict.error, RetryableError):
-        return verdict.error(message, retry_after_seconds=retry_after_seconds)
-    return verdict.error(message)
+        return verdict.error(message, retry_after_seconds=retry_after_seconds).of_provider()
+    return verdict.error(message).of_provider()
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

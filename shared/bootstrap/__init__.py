@@ -219,7 +219,7 @@ async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[Pr
 async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     from shared.backends.system_clock import SystemClock
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, through_host=settings.backend == "azure")
     # SQLite's threads wait for the interpreter several times a batch, 5 ms each while the loop computes: so a
     # first load takes a tenth less time.
     sys.setswitchinterval(0.0005)

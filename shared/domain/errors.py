@@ -43,16 +43,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class IntegrationError(Exception):
     """Base of everything that this app raises on purpose.
 
     `code` is stable and machine-readable; the message says what is wrong and what to do, and never
-    holds a secret.
+    holds a secret. `source` is "provider" where a provider, or its limits, are to blame.
     """
 
     code = "internal_error"
+    source: str | None = None
+
+    def of_provider(self) -> Self:
+        """Blame the provider: logs tell it, so that no alert takes our own services for a connection."""
+        self.source = "provider"
+        return self
 
 
 class RetryableError(IntegrationError):

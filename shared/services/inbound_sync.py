@@ -185,6 +185,8 @@ class InboundSync:
         await self._turns.leave(message)
 
     async def _in_time(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
+        step = {"metadata": {"executionId": message.execution_id, "part": message.part}}
+        _log.debug("step begins", extra=step)
         try:
             async with asyncio.timeout(self._limits.timeout_seconds):
                 return await self._locked(message, lease)
@@ -193,6 +195,8 @@ class InboundSync:
             raise UnavailableError(
                 f"The step took longer than {limit:.0f} s; what it stored is kept."
             ) from None
+        finally:
+            _log.debug("step ends", extra=step)
 
     async def _locked(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
         execution = await self._records.unfinished(message.tenant_id, message.execution_id)

@@ -53,4 +53,4 @@ async def test_an_instance_that_is_killed_leaves_its_work_to_the_other(tmp_path:
     results = await play_rounds(tmp_path, 300, phases, 9, "development", cloud=True)
     assert [result for result in results if not (result.equal and result.counted)] == []
     assert {result.status for result in results} == {"partial"}
-    assert any(result.died for result in results)
+    assert sum(result.died for result in results) >= len(phases) // 2

@@ -101,10 +101,10 @@ class ErrorRules:
         answered = f"status {response.status}: {shown!r}" if shown else f"status {response.status}"
         message = f"{response.request.place} {says} ({answered})."
         if issubclass(error, RetryableError):
-            return error(message, retry_after_seconds=self._pause_of(response, body))
+            return error(message, retry_after_seconds=self._pause_of(response, body)).of_provider()
         if issubclass(error, RecordRejectedError):
-            return error(message, code="provider_rejected")
-        return error(message)
+            return error(message, code="provider_rejected").of_provider()
+        return error(message).of_provider()
 
     def _said(self, response: HttpResponse, body: Any) -> str:
         """Return the provider's own words where the document says that they are; empty without any."""

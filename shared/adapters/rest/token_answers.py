@@ -148,8 +148,8 @@ def _error(
 ) -> IntegrationError:
     message = f"{response.request.place} {says} (status {response.status}{code})."
     if issubclass(kind, RetryableError):
-        return kind(message, retry_after_seconds=_pause(response))
-    return kind(message)
+        return kind(message, retry_after_seconds=_pause(response)).of_provider()
+    return kind(message).of_provider()
 
 
 def _pause(response: HttpResponse) -> float | None:
