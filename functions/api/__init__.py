@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions import health_check
 from functions._http import Route
 from functions.api import (
+    connections,
     credentials,
     deletions,
     executions,
@@ -20,6 +21,7 @@ RESOURCES: tuple[Route, ...] = (
     *providers.ROUTES,
     *integrations.ROUTES,
     *credentials.ROUTES,
+    *connections.ROUTES,
     *deletions.ROUTES,
     *executions.ROUTES,
     *shards.ROUTES,

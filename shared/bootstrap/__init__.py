@@ -27,6 +27,7 @@ from shared.ports.identity import TokenVerifier
 from shared.ports.queue import MessageSource
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
+from shared.repositories.connections import ConnectionRepository
 from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
@@ -39,10 +40,13 @@ from shared.resilience.lease import Leases
 from shared.resilience.turns import Turns
 from shared.services.bulk_replay import BulkReplay
 from shared.services.confirmed_deletions import ConfirmedDeletions
+from shared.services.connect_callback import ConnectCallback
+from shared.services.connect_flow import ConnectFlow
 from shared.services.connection_test import ConnectionTester
 from shared.services.credential_rotation import CredentialRotation
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
+from shared.services.disconnect import Disconnect
 from shared.services.guarded_intake import GuardedIntake
 from shared.services.health import Health
 from shared.services.held_deletions import HeldDeletions
@@ -84,6 +88,11 @@ class Runtime:
     providers: Providers
     integrations: Integrations
     integration_deletion: IntegrationDeletion
+    connections: ConnectionRepository
+    connect_flow: ConnectFlow
+    connect_callback: ConnectCallback
+    disconnect: Disconnect
+    is_served_by_tls: bool
     connection_tester: ConnectionTester
     credential_rotation: CredentialRotation
     executions: ExecutionRepository
@@ -280,6 +289,8 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         vault=vault,
         adapters=adapters,
         integrations=integrations,
+        providers=providers,
+        callback_url=settings.callback_url,
         leases=leases,
         clock=clock,
         stack=stack,
@@ -319,6 +330,11 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
             leases=leases,
             clock=clock,
         ),
+        connections=connections.connections,
+        connect_flow=connections.flow,
+        connect_callback=connections.callback,
+        disconnect=connections.disconnect,
+        is_served_by_tls=(settings.callback_url or "").startswith("https:"),
         connection_tester=tester,
         credential_rotation=CredentialRotation(
             integrations, providers, vault, adapters, tester, credentials, leases, clock

@@ -16,6 +16,7 @@ SET = {
     "INTEGRATIONS_JWT_ISSUER": "tokenIssuer",
     "INTEGRATIONS_JWT_AUDIENCE": "tokenAudience",
     "INTEGRATIONS_JWKS_URL": "tokenKeysUrl",
+    "INTEGRATIONS_PUBLIC_URL": "empty(publicUrl) ? 'https://${name}.azurewebsites.net' : publicUrl",
     "INTEGRATIONS_COSMOS_ENDPOINT": "cosmosEndpoint",
     "INTEGRATIONS_COSMOS_DATABASE": "cosmosDatabase",
     "INTEGRATIONS_KEY_VAULT_URL": "keyVaultUrl",

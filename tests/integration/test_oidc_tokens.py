@@ -33,6 +33,7 @@ from shared.services.connection_lookup import ConnectionLookup
 from shared.services.connection_states import ConnectionStates
 from shared.services.credentials import CredentialVault
 from shared.services.grant_vault import GrantVault
+from shared.services.granted_connections import GrantedConnections
 from shared.services.notifications import Notifications
 from shared.services.sealing import Sealer
 from shared.services.shared_tokens import SharedTokens
@@ -114,10 +115,9 @@ class World:
         stores = RefreshStores(self.vault, grants, shared, connections, self.integrations)
         refresh = TokenRefresh(stores, states, leases, saving, self.clock)
         lookup = ConnectionLookup(
-            grants=grants,
+            granted=GrantedConnections(connections, grants, states, self.clock),
             connections=connections,
             adapters=self.registry,
-            states=states,
             leases=leases,
             clock=self.clock,
         )
