@@ -187,7 +187,7 @@ class AdapterRegistry:
         from shared.adapters.rest.token_form import TokenForms  # noqa: PLC0415 - the same
 
         forms = TokenForms(self._client(), oauth, timeouts)
-        return RestTokenEndpoint(forms, oauth, connection, self._clock)
+        return RestTokenEndpoint(forms, oauth, connection, self._clock, self._random_bytes)
 
     def _client(self) -> HttpClient:
         # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.
