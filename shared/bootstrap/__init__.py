@@ -274,7 +274,13 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
     retaking = Retaking(of.quarantine, of.shards, intake)
     sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
     connections = assemble_connections(
-        vault=vault, adapters=adapters, integrations=integrations, leases=leases, clock=clock, stack=stack
+        backends=backends,
+        vault=vault,
+        adapters=adapters,
+        integrations=integrations,
+        leases=leases,
+        clock=clock,
+        stack=stack,
     )
     credentials = connections.access_tokens
     inbound = InboundSync(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from shared.domain.errors import CredentialsRejectedError
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
 
 MAX_MESSAGE = 500
@@ -67,8 +68,8 @@ class Connection(StoredModel):
     Attributes:
         user_id: Whose it is; None for the tenant's.
         secret_name, secret_version: The refresh token's, in the secret store; None where there is none.
-        client_version: Of the integration's credentials (client id, client secret or key) that its tokens
-            belong to.
+        client_version: Of the integration's credentials (client id, client secret or key) that it was last
+            refreshed with, or that were refused then.
         scopes_granted: What the provider granted; None where it did not tell, which means what was asked for
             (RFC 6749, 5.1).
         expires_at: The access token's; None where the provider does not tell.
@@ -97,6 +98,19 @@ class Connection(StoredModel):
     connected_at: Timestamp
     disconnected_at: Timestamp | None = None
     revoked_at_provider: bool | None = None
+
+    def require_usable(self) -> None:
+        """Make sure that tokens may be asked for.
+
+        Raises:
+            CredentialsRejectedError: The connection is over; somebody has to connect anew.
+        """
+        if self.status is ConnectionStatus.REVOKED:
+            raise CredentialsRejectedError(
+                "The provider no longer accepts the connection; connect the integration again."
+            )
+        if self.status is ConnectionStatus.DISCONNECTED:
+            raise CredentialsRejectedError("The integration is disconnected; connect it first.")
 
 
 def connection_id(integration_id: str, user_id: str | None = None) -> str:

@@ -1,17 +1,22 @@
-"""Live access tokens for adapters, on top of the stored credentials."""
+"""Live access tokens for adapters, on top of connections."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from shared.domain.connection import Connection
+from shared.domain.errors import CredentialsRejectedError, IntegrationError
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider
 from shared.ports.adapter import AdapterSource, Credentials
 from shared.ports.clock import Clock
 from shared.ports.token_source import AccessToken, TokenSource
+from shared.services.connection_lookup import ConnectionLookup
 from shared.services.credentials import MAX_CACHED, CredentialVault
+from shared.services.shared_tokens import Present
 from shared.services.token_cache import HeldToken, TokenCache
-from shared.services.token_grants import Client, TokenGrants
+from shared.services.token_refresh import Target, TokenRefresh
 
 
 class AccessTokens:
@@ -20,58 +25,88 @@ class AccessTokens:
     Args:
         vault: Has the stored credentials.
         adapters: Know which providers have a token endpoint.
-        grants: Ask there.
+        lookup: Finds the connection.
+        refresh: Gets its tokens.
         clock: Time.
     """
 
     def __init__(
-        self, vault: CredentialVault, adapters: AdapterSource, grants: TokenGrants, clock: Clock
+        self,
+        vault: CredentialVault,
+        adapters: AdapterSource,
+        lookup: ConnectionLookup,
+        refresh: TokenRefresh,
+        clock: Clock,
     ) -> None:
         self._vault = vault
         self._adapters = adapters
-        self._grants = grants
+        self._lookup = lookup
+        self._refresh = refresh
         self._clock = clock
         self._caches: dict[tuple[str, str], TokenCache] = {}
 
-    async def of(self, integration: Integration, provider: Provider) -> Credentials:
+    async def of(
+        self, integration: Integration, provider: Provider, user_id: str | None = None
+    ) -> Credentials:
         """Return an integration's credentials; where tokens are used, without the values behind them.
 
+        Args:
+            integration: Whose.
+            provider: Its provider.
+            user_id: Whose connection is used; None for the tenant's.
+
         Raises:
-            CredentialsRejectedError: The provider asks for some, and none are stored or they are disabled.
+            CredentialsRejectedError: The provider asks for some, and none are stored or they are disabled; or
+                nobody has connected, or the connection is over.
             ConfigurationError: The provider's document has problems, or the settings don't fit it.
-            UnavailableError: The secret store does not answer.
+            UnavailableError: A store does not answer.
         """
         credentials = await self._vault.of(integration, provider)
         endpoint = self._adapters.token_endpoint(provider, integration)
         if endpoint is None:
             return credentials
-        cache = self._cache_of(integration)
-        cache.keep_only(integration.credential_version)
-        client = Client(integration.tenant_id, integration.id, provider, endpoint)
-        return Credentials(tokens=_Source(cache, self._grants, client))
+        connection = await self._lookup.of(integration, provider, user_id)
+        connection.require_usable()
+        cache = self._cache_of(connection)
+        cache.keep_only(Present(connection, integration).versions)
+        target = Target(connection, integration, provider, endpoint)
+        return Credentials(tokens=_Source(cache, self._refresh, target, self._clock))
 
     async def close(self) -> None:
         """Wait until what is being asked for has come and is stored."""
         await asyncio.gather(*(cache.settle() for cache in self._caches.values()))
+        await self._refresh.close()
 
-    def _cache_of(self, integration: Integration) -> TokenCache:
-        key = integration.tenant_id, integration.id
+    def _cache_of(self, connection: Connection) -> TokenCache:
+        key = connection.tenant_id, connection.id
         if key not in self._caches and len(self._caches) >= MAX_CACHED:
             self._caches = {known: cache for known, cache in self._caches.items() if cache.is_asking}
         return self._caches.setdefault(key, TokenCache(self._clock))
 
 
 class _Source(TokenSource):
-    def __init__(self, cache: TokenCache, grants: TokenGrants, client: Client) -> None:
+    def __init__(self, cache: TokenCache, refresh: TokenRefresh, target: Target, clock: Clock) -> None:
         self._cache = cache
-        self._grants = grants
-        self._client = client
+        self._refresh = refresh
+        self._target = target
+        self._clock = clock
 
     async def token(self) -> AccessToken:
         return await self._cache.get(self._ask)
 
     async def renew(self, rejected: AccessToken) -> AccessToken:
-        return await self._cache.renew(rejected, self._ask)
+        return await self._cache.renew(rejected, lambda: self._ask(rejected))
 
-    async def _ask(self) -> HeldToken:
-        return await self._grants.ask(self._client)
+    async def _ask(self, rejected: AccessToken | None = None) -> HeldToken:
+        """Refresh; where that fails for the moment, use the token that all share while it lives."""
+        try:
+            return await self._refresh.token(self._target, rejected)
+        except CredentialsRejectedError:
+            raise
+        except IntegrationError:
+            living = None
+            with contextlib.suppress(IntegrationError):
+                living = await self._refresh.living(self._target, rejected)
+            if living is None:
+                raise
+            return living.paused(self._clock.monotonic())

@@ -1,4 +1,4 @@
-"""One integration's access token in memory: renewed before it expires, asked for once by however many."""
+"""One connection's access token in memory: renewed before it expires, asked for once by however many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from shared.domain.errors import RetryableError
+from shared.domain.errors import CredentialsRejectedError, IntegrationError
 from shared.ports.clock import Clock
 from shared.ports.token_source import AccessToken, TokenGrant
 from shared.telemetry.logs import get_logger
@@ -46,13 +46,17 @@ class HeldToken:
             grant.access_token, version, expires_at - min(EARLIEST_RENEWAL_SECONDS, lifetime / 5), expires_at
         )
 
+    def paused(self, now: float) -> Self:
+        """Return the token to be used a while longer, after a renewal failed for the moment."""
+        return replace(self, renew_at=min(self.expires_at, now + PAUSE_SECONDS))
+
 
 Ask = Callable[[], Awaitable[HeldToken]]
 """Gets a new token."""
 
 
 class TokenCache:
-    """Holds one integration's token.
+    """Holds one connection's token.
 
     Asking goes on when the caller is cancelled: what the answer has may not come a second time.
     """
@@ -71,26 +75,35 @@ class TokenCache:
         """Return a token that is good now.
 
         Raises:
-            IntegrationError: What `ask` raises, unless it is a RetryableError and the old token still lives.
+            IntegrationError: What `ask` raises, unless the old token still lives and the grant is not gone.
         """
         held = self._held
         if held and self._clock.monotonic() < held.renew_at:
             return held.token
         try:
             return await self._new(ask)
-        except RetryableError as error:
+        except CredentialsRejectedError:
+            raise
+        except IntegrationError as error:
             now = self._clock.monotonic()
             if held is None or held is not self._held or now >= held.expires_at:
                 raise
             _log.warning("An access token could not be renewed yet: %s", error)
-            self._held = replace(held, renew_at=min(held.expires_at, now + PAUSE_SECONDS))
+            self._held = held.paused(now)
             return held.token
 
     async def renew(self, rejected: AccessToken, ask: Ask) -> AccessToken:
-        """Return another token than the one rejected; raises what `ask` does."""
-        if self._held and self._held.token == rejected:
-            self._held = None
-        return await self.get(ask)
+        """Return another token than the one rejected; raises what `ask` does.
+
+        A question under way may have been asked before the rejection, and bring the same token: then this
+        one is asked too.
+        """
+        self._forget(rejected)
+        token = await self.get(ask)
+        if token == rejected:
+            self._forget(rejected)
+            token = await self.get(ask)
+        return token
 
     def keep_only(self, version: str | None) -> None:
         """Forget the token if it belongs to other credentials than these."""
@@ -101,6 +114,10 @@ class TokenCache:
         """Wait until nobody asks any more."""
         if self._asking:
             await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _forget(self, rejected: AccessToken) -> None:
+        if self._held and self._held.token == rejected:
+            self._held = None
 
     async def _new(self, ask: Ask) -> AccessToken:
         if self._asking is None:

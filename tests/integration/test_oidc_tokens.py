@@ -22,12 +22,21 @@ from shared.domain.integration import Integration
 from shared.domain.provider import Provider
 from shared.ports.adapter import FetchRequest
 from shared.ports.secrets import SecretStore
+from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.notifications import NotificationRepository
+from shared.repositories.stored_tokens import StoredTokenRepository
 from shared.resilience.lease import Leases
 from shared.resilience.retry import Retry, RetryPolicy
 from shared.services.access_tokens import AccessTokens
+from shared.services.connection_lookup import ConnectionLookup
+from shared.services.connection_states import ConnectionStates
 from shared.services.credentials import CredentialVault
-from shared.services.token_grants import TokenGrants
+from shared.services.grant_vault import GrantVault
+from shared.services.notifications import Notifications
+from shared.services.sealing import Sealer
+from shared.services.shared_tokens import SharedTokens
+from shared.services.token_refresh import RefreshStores, TokenRefresh
 from tests.fakes.clock import START
 from tests.integration.oidc_server import BODY_CLIENT_ID, CLIENT_ID, CLIENT_SECRET, OidcServer, install
 
@@ -78,6 +87,7 @@ class World:
         async def open_secrets() -> SecretStore:
             return secrets
 
+        self.open_secrets = open_secrets
         self.vault = CredentialVault(open_secrets, self.registry, self.clock)
         integration = Integration(
             id="int1",
@@ -96,8 +106,23 @@ class World:
     def process(self, owner: str = "p1") -> AccessTokens:
         leases = Leases(self.documents, self.clock, owner)
         saving = Retry(RetryPolicy(), clock=self.clock, random=random.random)
-        grants = TokenGrants(self.vault, self.integrations, leases, saving, self.clock)
-        return AccessTokens(self.vault, self.registry, grants, self.clock)
+        connections = ConnectionRepository(self.documents)
+        notifications = Notifications(NotificationRepository(self.documents))
+        states = ConnectionStates(connections, self.integrations, notifications, self.clock)
+        grants = GrantVault(self.open_secrets)
+        shared = SharedTokens(StoredTokenRepository(self.documents), Sealer(self.open_secrets), self.clock)
+        stores = RefreshStores(self.vault, grants, shared, connections, self.integrations)
+        refresh = TokenRefresh(stores, states, leases, saving, self.clock)
+        lookup = ConnectionLookup(
+            vault=self.vault,
+            grants=grants,
+            connections=connections,
+            adapters=self.registry,
+            states=states,
+            leases=leases,
+            clock=self.clock,
+        )
+        return AccessTokens(self.vault, self.registry, lookup, refresh, self.clock)
 
     async def token(self, process: AccessTokens) -> str:
         credentials = await process.of(await self.integrations.get("acme", "int1"), self.provider)

@@ -16,12 +16,12 @@ from shared.domain.errors import (
     UnavailableError,
 )
 from shared.resilience.lease import LEASE_SECONDS, POLL_SECONDS
-from shared.services.token_grants import PATIENCE_SECONDS
+from shared.services.token_refresh import PATIENCE_SECONDS
 from shared.telemetry.logs import configure_logging
 from tests.unit.services.token_world import THE_PROVIDER, CrashError, Power, TokenWorld, token_world
 
-EFFECTS = ["document", "request", "secret", "document", "document"]
-"""What a renewal changes: the lease, the grant, the secret, the integration, the lease."""
+EFFECTS = ["document", "document", "request", "secret", "document", "document", "document"]
+"""What a refresh changes: lease, mark, grant, secret, connection, token, lease."""
 
 
 @pytest.fixture
@@ -30,25 +30,25 @@ async def world(tmp_path: Path) -> AsyncIterator[TokenWorld]:
         yield opened
 
 
-async def test_rotated_refresh_token_is_stored_with_the_others(world: TokenWorld) -> None:
-    """As a new version that the integration names; a person's revision stays."""
-    before = await world.integration()
+async def test_rotated_refresh_token_is_stored(world: TokenWorld) -> None:
+    """As a new version that the connection names; the integration is not touched."""
+    before, integration = await world.connection(), await world.integration()
     assert await world.process().token() == "access-1"
-    after = await world.integration()
+    after = await world.connection()
     assert await world.stored_refresh_token() == "refresh-1"
-    assert after.credential_version != before.credential_version
-    assert after.revision == before.revision
-    versions = await world.secrets.versions(after.credential_secret_name or "")
-    assert [version.version for version in versions] == [after.credential_version, before.credential_version]
+    assert after.secret_version != before.secret_version
+    assert await world.integration() == integration
+    versions = await world.secrets.versions(after.secret_name or "")
+    assert [version.version for version in versions] == [after.secret_version, before.secret_version]
 
 
 async def test_refresh_token_is_stored_before_the_access_token_is_used(world: TokenWorld) -> None:
     """Nobody has the new access token while the secret store refuses."""
-    power = Power(3)  # dies at the secret
+    power = Power(4)  # dies at the secret
     process = world.process(power=power)
     with pytest.raises(CrashError):
         await process.token()
-    assert power.effects == EFFECTS[:3]
+    assert power.effects == EFFECTS[:4]
 
 
 async def test_process_asks_once_and_again_when_it_is_time(world: TokenWorld) -> None:
@@ -63,9 +63,9 @@ async def test_process_asks_once_and_again_when_it_is_time(world: TokenWorld) ->
 async def test_missing_refresh_token_in_the_answer_keeps_the_stored_one(world: TokenWorld) -> None:
     """Most servers send none."""
     world.endpoint.rotates = False
-    before = await world.integration()
+    before = await world.connection()
     await world.process().token()
-    assert (await world.integration()).credential_version == before.credential_version
+    assert (await world.connection()).secret_version == before.secret_version
     assert await world.stored_refresh_token() == "refresh-0"
 
 
@@ -78,7 +78,7 @@ async def test_adapter_gets_no_value_behind_the_tokens(world: TokenWorld) -> Non
 
 
 async def test_two_processes_never_use_one_refresh_token_twice(world: TokenWorld) -> None:
-    """The second waits for its turn, and reads what the first has stored."""
+    """The second waits for its turn, and uses what the first has got."""
     world.endpoint.gate.clear()
     first = asyncio.create_task(world.process("p1").token())
     await world.endpoint.arrivals.acquire()
@@ -87,8 +87,8 @@ async def test_two_processes_never_use_one_refresh_token_twice(world: TokenWorld
     world.endpoint.gate.set()
     assert await first == "access-1"
     world.clock.advance(POLL_SECONDS)
-    assert await second == "access-2"
-    assert world.endpoint.good == await world.stored_refresh_token() == "refresh-2"
+    assert await second == "access-1"
+    assert world.endpoint.good == await world.stored_refresh_token() == "refresh-1"
 
 
 async def test_waiting_for_another_process_ends(world: TokenWorld) -> None:
@@ -116,7 +116,7 @@ async def test_grant_outlives_a_crash(world: TokenWorld, number: int, before: bo
     assert power.effects == EFFECTS[:number]
     world.clock.advance(LEASE_SECONDS)
     survivor = world.process("p2")
-    only_in_memory = (number, before) in {(2, False), (3, True)}
+    only_in_memory = (number, before) in {(3, False), (4, True)}
     if only_in_memory:
         with pytest.raises(CredentialsRejectedError):
             await survivor.token()
@@ -129,7 +129,7 @@ async def test_crash_between_two_renewals_in_a_row_loses_nothing(world: TokenWor
     """A rotation that was not named is named before it is used, so that no chain of them can form."""
     for owner in ("p1", "p2", "p3"):
         with pytest.raises(CrashError):
-            await world.process(owner, Power(4 if owner == "p1" else 5)).token()
+            await world.process(owner, Power(5)).token()
         world.clock.advance(LEASE_SECONDS)
     await world.process("p4").token()
     assert world.endpoint.good == await world.stored_refresh_token()
@@ -140,7 +140,7 @@ async def test_new_refresh_token_is_stored_however_often_the_store_refuses(world
     power = Power()
     power.refusals = {"secret": 3}
     assert await world.process(power=power).token() == "access-1"
-    assert power.effects == ["document", "request", *["secret"] * 4, "document", "document"]
+    assert power.effects == [*EFFECTS[:3], *["secret"] * 4, *EFFECTS[4:]]
     assert world.endpoint.good == await world.stored_refresh_token()
 
 
@@ -150,7 +150,7 @@ async def test_credentials_stored_meanwhile_are_not_overwritten(world: TokenWorl
     process = world.process()
     renewal = asyncio.create_task(process.token())
     await world.endpoint.arrivals.acquire()
-    await world.process("admin").connect(refreshToken="from-ada")
+    await world.process("admin").connect_past_the_lease("from-ada")
     world.endpoint.gate.set()
     with pytest.raises(UnavailableError, match="replaced at this moment"):
         await renewal
@@ -177,15 +177,18 @@ async def test_dead_grant_is_told(world: TokenWorld) -> None:
     assert await world.stored_refresh_token() == "refresh-0"
 
 
-async def test_client_credentials_need_no_turn(world: TokenWorld) -> None:
-    """Two processes may ask at once, and nothing is stored."""
+async def test_client_credentials_are_shared_too(world: TokenWorld) -> None:
+    """Two processes that want a token at once get the same one, and no refresh token is touched."""
     world.endpoint.consumes_refresh_token = False
     world.endpoint.gate.clear()
-    tasks = [asyncio.create_task(world.process(owner).token()) for owner in ("p1", "p2")]
-    for _ in tasks:
-        await world.endpoint.arrivals.acquire()
+    first = asyncio.create_task(world.process("p1").token())
+    await world.endpoint.arrivals.acquire()
+    second = asyncio.create_task(world.process("p2").token())
+    await world.clock.waiting.wait()
     world.endpoint.gate.set()
-    assert sorted(await asyncio.gather(*tasks)) == ["access-1", "access-2"]
+    assert await first == "access-1"
+    world.clock.advance(POLL_SECONDS)
+    assert await second == "access-1"
     assert await world.stored_refresh_token() == "refresh-0"
 
 

@@ -10,18 +10,29 @@ from typing import Any, cast
 
 from shared.backends.embedded.file_secrets import FileSecretStore
 from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
+from shared.domain.connection import Connection
 from shared.domain.errors import UnavailableError
-from shared.domain.integration import Integration
+from shared.domain.integration import Integration, IntegrationStatus
+from shared.domain.notification import Notification
 from shared.domain.provider import Provider
 from shared.ports.documents import DocumentStore
 from shared.ports.secrets import SecretStore
 from shared.ports.token_source import TokenSource
+from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.repositories.notifications import NotificationRepository
+from shared.repositories.stored_tokens import StoredTokenRepository
 from shared.resilience.lease import POLL_SECONDS, Leases
 from shared.resilience.retry import Retry, RetryPolicy
 from shared.services.access_tokens import AccessTokens
+from shared.services.connection_lookup import ConnectionLookup
+from shared.services.connection_states import ConnectionStates
 from shared.services.credentials import CredentialVault
-from shared.services.token_grants import TokenGrants
+from shared.services.grant_vault import GrantVault
+from shared.services.notifications import Notifications
+from shared.services.sealing import Sealer
+from shared.services.shared_tokens import SharedTokens
+from shared.services.token_refresh import RefreshStores, Target, TokenRefresh
 from tests.fakes.adapter import FakeAdapter, FakeAdapterSource
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.token_endpoint import FakeTokenEndpoint
@@ -106,6 +117,8 @@ class TokenWorld:
         self.clock = clock
         self.endpoint = FakeTokenEndpoint()
         self.integrations = IntegrationRepository(documents)
+        self.connections = ConnectionRepository(documents)
+        self.notifications = NotificationRepository(documents)
 
     def process(self, owner: str = "p1", power: Power | None = None) -> Process:
         return Process(self, owner, power or Power())
@@ -113,11 +126,16 @@ class TokenWorld:
     async def integration(self) -> Integration:
         return await self.integrations.get(TENANT, "int1")
 
+    async def connection(self) -> Connection:
+        """The tenant's."""
+        return await self.connections.get(TENANT, "int1")
+
     async def stored_refresh_token(self) -> str:
-        """The one that the integration names."""
-        return str(
-            (await self.process().vault.of(await self.integration(), THE_PROVIDER)).values["refreshToken"]
-        )
+        """The one that the connection names."""
+        return await self.process().grants.get(await self.connection())
+
+    async def told(self) -> list[Notification]:
+        return list((await self.notifications.page(TENANT, 100)).items)
 
 
 class Process:
@@ -125,7 +143,7 @@ class Process:
 
     def __init__(self, world: TokenWorld, owner: str, power: Power) -> None:
         self.world = world
-        documents: Any = Powered(world.documents, power, {"put": "document"})
+        documents: Any = Powered(world.documents, power, {"put": "document", "delete": "document"})
         secrets: Any = Powered(world.secrets, power, {"set": "secret"})
         endpoint: Any = Powered(world.endpoint, power, {"request": "request"})
 
@@ -134,13 +152,38 @@ class Process:
 
         adapters = FakeAdapterSource(FakeAdapter([]))
         adapters.endpoint, adapters.fields = endpoint, FIELDS
+        adapters.kind = "oauth2AuthorizationCode"
         clock = world.clock
-        self.integrations = IntegrationRepository(documents)
-        self.vault = CredentialVault(open_secrets, adapters, clock)
-        saving = Retry(RetryPolicy(max_attempts=10, initial_delay_seconds=0), clock=clock, random=lambda: 0.0)
         leases = Leases(documents, clock, owner)
-        grants = TokenGrants(self.vault, self.integrations, leases, saving, clock)
-        self.tokens = AccessTokens(self.vault, adapters, grants, clock)
+        saving = Retry(RetryPolicy(max_attempts=10, initial_delay_seconds=0), clock=clock, random=lambda: 0.0)
+        self.integrations = IntegrationRepository(documents)
+        self.connections = ConnectionRepository(documents)
+        self.vault = CredentialVault(open_secrets, adapters, clock)
+        self.grants = GrantVault(open_secrets)
+        self.sealer = Sealer(open_secrets)
+        self.states = ConnectionStates(
+            self.connections, self.integrations, Notifications(NotificationRepository(documents)), clock
+        )
+        shared = SharedTokens(StoredTokenRepository(documents), self.sealer, clock)
+        stores = RefreshStores(self.vault, self.grants, shared, self.connections, self.integrations)
+        self.refresh = TokenRefresh(stores, self.states, leases, saving, clock)
+        self.lookup = ConnectionLookup(
+            vault=self.vault,
+            grants=self.grants,
+            connections=self.connections,
+            adapters=adapters,
+            states=self.states,
+            leases=leases,
+            clock=clock,
+        )
+        self.adapters = adapters
+        self.tokens = AccessTokens(self.vault, adapters, self.lookup, self.refresh, clock)
+
+    async def target(self) -> Target:
+        integration = await self.integrations.get(TENANT, "int1")
+        endpoint = self.adapters.endpoint
+        assert endpoint is not None
+        return Target(await self.world.connection(), integration, THE_PROVIDER, endpoint)
 
     async def source(self) -> TokenSource:
         credentials = await self.tokens.of(await self.integrations.get(TENANT, "int1"), THE_PROVIDER)
@@ -150,13 +193,26 @@ class Process:
     async def token(self) -> str:
         return (await (await self.source()).token()).value
 
-    async def connect(self, **values: str) -> None:
-        """Store credentials as a person does."""
+    async def set_credentials(self, **values: str) -> Integration:
+        """Store the client's credentials as a person does."""
         integration = await self.integrations.get(TENANT, "int1")
-        name, stored = await self.vault.put(integration, THE_PROVIDER, {**VALUES, **values}, "ada")
-        await self.integrations.replace(
+        entered = {**VALUES, **values}
+        name, stored = await self.vault.put(integration, THE_PROVIDER, entered, "ada")
+        return await self.integrations.replace(
             integration.changed(credential_secret_name=name, credential_version=stored.version)
         )
+
+    async def connect(self, **values: str) -> None:
+        """Store credentials with a refresh token as a person does."""
+        integration = await self.set_credentials(**values)
+        token = {**VALUES, **values}["refreshToken"]
+        await self.lookup.enter(integration, THE_PROVIDER, token, "ada")
+
+    async def connect_past_the_lease(self, refresh_token: str) -> None:
+        """Reconnect though a refresh is under way, as where its lease has run out."""
+        connection = await self.world.connection()
+        name, version = await self.grants.put(connection, refresh_token, "ada")
+        await self.connections.replace(connection.changed(secret_name=name, secret_version=version))
 
 
 @asynccontextmanager
@@ -171,11 +227,14 @@ async def token_world(folder: Path) -> AsyncIterator[TokenWorld]:
             name="Things",
             provider_id="fake",
             provider_category="test",
+            status=IntegrationStatus.ACTIVE,
             created_at=START,
             updated_at=START,
         )
         await world.integrations.create(integration)
-        await world.process("setup").connect()
+        setup = world.process("setup")
+        await setup.connect()
+        await setup.sealer.seal("a first text", ())  # makes the data key
         yield world
     finally:
         await documents.close()
