@@ -12,9 +12,10 @@ from urllib.parse import unquote_plus
 from aiohttp import web
 
 from tests.fakes.provider_server import Fault
+from tests.secrets_used import secret
 
 CLIENT_ID = "the client"
-CLIENT_SECRET = "s3cret/+:&ä"
+CLIENT_SECRET = secret("/+:&ä")
 
 
 class TokenServer:

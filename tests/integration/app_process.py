@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.doubles.observed import saw
 from tests.integration.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ class AppProcess:
         url = f"{self.url}/api/{path}"
         timeout = aiohttp.ClientTimeout(total=60)
         async with self._session.request(method, url, json=body, headers=headers, timeout=timeout) as answer:
+            saw("an answer of the API", await answer.read())
             content = await answer.json(content_type=None)
             assert answer.status < 400, content
             return content
