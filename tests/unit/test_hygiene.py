@@ -67,8 +67,7 @@ def run_planted(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     folder.joinpath("pytest.ini").write_text("[pytest]\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["COLUMNS"] = "500"  # its summary is cut off there
-    options = ["-p", "tests.hygiene", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    options += ["--basetemp", str(folder / "run")]
+    options = ["-p", "tests.hygiene", "-p", "no:cacheprovider", "--basetemp", str(folder / "run")]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *more, str(folder)],
         cwd=ROOT,
@@ -95,9 +94,10 @@ def test_planted_leaks_fail_their_tests() -> None:
     assert "::test_nothing - " not in run.stdout
 
 
-def test_planted_file_fails_the_run() -> None:
-    """Though every test has passed; and it is named."""
-    run = run_in_its_own_folder("-k", "archive or nothing")
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_planted_file_fails_the_run(workers: str) -> None:
+    """Though every test has passed, in whichever process; and it is named."""
+    run = run_in_its_own_folder("-k", "archive or nothing", "-n", workers)
     assert run.returncode == 1
     assert "2 passed" in run.stdout
     assert "batch.gz" in run.stdout
