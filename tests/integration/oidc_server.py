@@ -111,7 +111,8 @@ class OidcServer:
 
     def start(self) -> None:
         """Return once it listens."""
-        with (self._script.parent / "server.log").open("w") as log:
+        told = self._script.parent / f"server-{self._port}.log"
+        with told.open("w") as log:
             self._process = subprocess.Popen(
                 ["node", str(self._script), json.dumps(self._options)],
                 stdout=subprocess.PIPE,
@@ -120,7 +121,7 @@ class OidcServer:
             )
         lines = self._stdout
         if not any(line.strip() == "listening" for line in iter(lines.readline, "")):
-            pytest.fail(f"the server ended at its start; see {self._script.parent / 'server.log'}")
+            pytest.fail(f"the server ended at its start; see {told}")
 
     async def events(self, grant_id: str | None = None) -> list[Event]:
         """Return what has happened so far, to one grant or to all."""

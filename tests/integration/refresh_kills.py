@@ -135,11 +135,9 @@ async def _let_request_run_out(world: OidcWorld) -> None:
         await world.connections.replace(connection.changed(refresh=overdue))
 
 
-async def play_kills(folder: Path, phases: list[str], seed: int) -> list[Kill]:
+async def play_kills(script: Path, folder: Path, phases: list[str], seed: int) -> list[Kill]:
     """Play one round for each phase named, and return what each did."""
-    server_folder = folder / "oidc"
-    server_folder.mkdir()
-    oidc = OidcServer(install(server_folder))
+    oidc = OidcServer(script)
     oidc.start()
     try:
         kills = RefreshKills(folder, oidc, seed)
@@ -168,7 +166,9 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="refresh-kills-"))
     try:
-        results = asyncio.run(play_kills(folder, phases_in_turn(options.rounds, options.seed), options.seed))
+        results = asyncio.run(
+            play_kills(install(folder), folder, phases_in_turn(options.rounds, options.seed), options.seed)
+        )
     finally:
         shutil.rmtree(folder)
     for phase in PHASES:

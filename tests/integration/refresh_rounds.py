@@ -71,11 +71,9 @@ class Outcome:
         return all(each.is_as_it_must_be for each in self.rounds) and not self.revoked and not self.errors
 
 
-async def play_rounds(folder: Path, rounds: int, processes: int) -> Outcome:
+async def play_rounds(script: Path, folder: Path, rounds: int, processes: int) -> Outcome:
     """Play so many rounds in one or two processes."""
-    server_folder = folder / "oidc"
-    server_folder.mkdir()
-    oidc = OidcServer(install(server_folder), access_token_seconds=ACCESS_TOKEN_SECONDS)
+    oidc = OidcServer(script, access_token_seconds=ACCESS_TOKEN_SECONDS)
     kinto = KintoServer(kinto_executable(), folder)
     async with AsyncExitStack() as stack:
         stack.callback(oidc.stop)
@@ -99,14 +97,15 @@ async def play_rounds(folder: Path, rounds: int, processes: int) -> Outcome:
 
 async def _play(readers: Readers, oidc: OidcServer, gate: KintoGate, grant_id: str, rounds: int) -> Outcome:
     played: list[Round] = []
+    assert await readers.read(READERS) == READERS  # with the first token, and everything is loaded
     for number in range(rounds):
+        await asyncio.sleep(ACCESS_TOKEN_SECONDS)  # its time is the server's, and real
         before = await _refreshes(oidc, grant_id)
         began = time.monotonic()
         succeeded = await readers.read(READERS)
         seconds = time.monotonic() - began
         played.append(Round(succeeded, await _refreshes(oidc, grant_id) - before, seconds))
         print(number + 1, played[-1], flush=True)
-        await asyncio.sleep(ACCESS_TOKEN_SECONDS)  # its time is the server's, and real
     names = [event.name for event in await oidc.events()]
     return Outcome(played, names.count("grant.revoked"), names.count("grant.error"), gate.answers[401])
 
@@ -125,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="refresh-rounds-"))
     try:
-        outcome = asyncio.run(play_rounds(folder, options.rounds, options.processes))
+        outcome = asyncio.run(play_rounds(install(folder), folder, options.rounds, options.processes))
     finally:
         shutil.rmtree(folder)
     succeeded = sum(each.succeeded for each in outcome.rounds)

@@ -19,7 +19,7 @@ from tests.integration.browser import browser_page
 from tests.integration.free_port import free_port
 from tests.integration.kinto_gate import KintoGate, kinto_gate
 from tests.integration.kinto_server import KintoServer, kinto_collection
-from tests.integration.oidc_server import CLIENT_ID, OidcServer, install
+from tests.integration.oidc_server import CLIENT_ID, OidcServer
 from tests.integration.oidc_world import PERSON, gated_kinto, oidc_world
 
 pytestmark = pytest.mark.node
@@ -28,8 +28,8 @@ BACK = f"http://127.0.0.1:{BACK_PORT}/callback"
 
 
 @pytest.fixture(scope="module")
-def oidc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcServer]:
-    server = OidcServer(install(tmp_path_factory.mktemp("oidc")), redirect_uri=BACK)
+def oidc(oidc_script: Path) -> Iterator[OidcServer]:
+    server = OidcServer(oidc_script, redirect_uri=BACK)
     server.start()
     yield server
     server.stop()

@@ -13,7 +13,7 @@ import pytest
 from shared.domain.errors import ConfigurationError, CredentialsRejectedError
 from shared.ports.adapter import FetchRequest
 from shared.services.access_tokens import AccessTokens
-from tests.integration.oidc_server import BODY_CLIENT_ID, CLIENT_ID, OidcServer, install
+from tests.integration.oidc_server import BODY_CLIENT_ID, CLIENT_ID, OidcServer
 from tests.integration.oidc_world import ITSELF, PERSON, OidcWorld, account_provider, oidc_world
 
 pytestmark = pytest.mark.node
@@ -23,8 +23,8 @@ WHO = FetchRequest("account", None, None, 10)
 
 
 @pytest.fixture(scope="module")
-def oidc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcServer]:
-    server = OidcServer(install(tmp_path_factory.mktemp("oidc")))
+def oidc(oidc_script: Path) -> Iterator[OidcServer]:
+    server = OidcServer(oidc_script)
     server.start()
     yield server
     server.stop()

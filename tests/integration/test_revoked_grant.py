@@ -12,15 +12,15 @@ from shared.domain.connection import ConnectionStatus
 from shared.domain.errors import CredentialsRejectedError
 from shared.domain.integration import IntegrationStatus
 from shared.services.access_tokens import AccessTokens
-from tests.integration.oidc_server import OidcServer, install
+from tests.integration.oidc_server import OidcServer
 from tests.integration.oidc_world import PERSON, TENANT, OidcWorld, account_provider, oidc_world
 
 pytestmark = pytest.mark.node
 
 
 @pytest.fixture(scope="module")
-def oidc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcServer]:
-    server = OidcServer(install(tmp_path_factory.mktemp("oidc")))
+def oidc(oidc_script: Path) -> Iterator[OidcServer]:
+    server = OidcServer(oidc_script)
     server.start()
     yield server
     server.stop()
