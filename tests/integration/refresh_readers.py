@@ -98,7 +98,11 @@ async def readers_there(
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         cloud = await stack.enter_async_context(local_cloud(folder, SystemClock()))
-        variables = {**cloud.environment, "INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES": "true"}
+        variables = {
+            **cloud.environment,
+            "INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES": "true",
+            "INTEGRATIONS_LOG_LEVEL": "debug",  # so that hygiene sees everything
+        }
         token = cloud.identity.issue("ada", "acme", ["tenant_admin"])
 
         async def start(name: str) -> AppProcess:
