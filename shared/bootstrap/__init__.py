@@ -306,7 +306,9 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, active_runs, adapters, vault, clock),
+        integrations=Integrations(
+            integrations, providers, active_runs, adapters, vault, connections.lookup, clock
+        ),
         connection_tester=tester,
         credential_rotation=CredentialRotation(
             integrations, providers, vault, adapters, tester, leases, clock

@@ -29,7 +29,9 @@ from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
+from shared.services.connection_lookup import ConnectionLookup
 from shared.services.credentials import CredentialVault, CredentialVersion
+from shared.services.token_refresh import REFRESH_TOKEN
 
 _TRIES = 5
 
@@ -50,6 +52,7 @@ class Integrations:
         active_runs: ActiveRunRepository,
         adapters: AdapterSource,
         vault: CredentialVault,
+        lookup: ConnectionLookup,
         clock: Clock,
     ) -> None:
         self._integrations = integrations
@@ -57,6 +60,7 @@ class Integrations:
         self._active_runs = active_runs
         self._adapters = adapters
         self._vault = vault
+        self._lookup = lookup
         self._clock = clock
 
     async def get(self, tenant_id: str, integration_id: str) -> Integration:
@@ -130,12 +134,14 @@ class Integrations:
 
         async def apply(present: Integration) -> Integration:
             if not active:
-                return present.changed(status=IntegrationStatus.DISABLED, next_sync_at=None)
+                return present.changed(
+                    status=IntegrationStatus.DISABLED, disabled_because=None, next_sync_at=None
+                )
             provider = await self._provider_of(present)
             if provider.status is ProviderStatus.DISABLED:
                 raise InvalidStateError(f"The provider {provider.id} is disabled.")
             _require_mapping(present)
-            return self._scheduled(present.changed(status=IntegrationStatus.ACTIVE))
+            return self._scheduled(present.changed(status=IntegrationStatus.ACTIVE, disabled_because=None))
 
         return await self._change(tenant_id, integration_id, etag, apply)
 
@@ -149,12 +155,14 @@ class Integrations:
     ) -> CredentialVersion:
         """Store an integration's static credentials; its next step uses them.
 
-        The secret comes first: a crash before the integration names it leaves the former version in use.
+        The secret comes first: a crash before the integration names it leaves the former version in use. A
+        refresh token among them becomes the tenant connection's.
 
         Raises:
             NotFoundError: The tenant has no such integration.
             InvalidRequestError: They are not what the provider asks for.
             StaleWriteError: `etag` is not that of the stored version.
+            LeaseHeldError: Its tokens are being refreshed for too long; the same request can be sent again.
         """
         integration = await self._integrations.get(tenant_id, integration_id)
         _require_revision(integration, etag)
@@ -169,7 +177,9 @@ class Integrations:
                 rotated_at=None,
             )
 
-        await self._change(tenant_id, integration_id, None, apply)
+        changed = await self._change(tenant_id, integration_id, None, apply)
+        if refresh_token := values.get(REFRESH_TOKEN):
+            await self._lookup.enter(changed, provider, refresh_token, actor)
         return stored
 
     async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.connection import Connection
 from shared.domain.integration import Integration
@@ -12,7 +12,6 @@ from shared.domain.stored_token import UNKNOWN_LIFETIME_SECONDS, StoredToken
 from shared.ports.clock import Clock
 from shared.ports.token_source import AccessToken, TokenGrant
 from shared.repositories.stored_tokens import StoredTokenRepository
-from shared.services.refresh_mark import Marked
 from shared.services.sealing import Sealer
 from shared.services.token_cache import HeldToken
 
@@ -70,8 +69,8 @@ class SharedTokens:
             return None
         return held
 
-    async def keep(self, present: Present, grant: TokenGrant, marked: Marked) -> None:
-        """Store a token, unless one is stored that was asked for later.
+    async def keep(self, present: Present, grant: TokenGrant, asked_at: datetime, fencing_token: int) -> None:
+        """Store a token, unless one is stored that was asked for later, under a higher fencing token.
 
         Raises:
             UnavailableError: A store does not answer.
@@ -87,11 +86,11 @@ class SharedTokens:
                 key_version=key_version,
                 secret_version=connection.secret_version,
                 client_version=present.integration.credential_version,
-                fencing_token=marked.fencing_token,
-                issued_at=marked.asked_at,
-                expires_at=None if lifetime is None else marked.asked_at + timedelta(seconds=lifetime),
+                fencing_token=fencing_token,
+                issued_at=asked_at,
+                expires_at=None if lifetime is None else asked_at + timedelta(seconds=lifetime),
                 ttl=math.ceil(UNKNOWN_LIFETIME_SECONDS if lifetime is None else lifetime),
-                created_at=marked.asked_at,
+                created_at=asked_at,
                 updated_at=self._clock.now(),
             )
         )

@@ -275,7 +275,7 @@ class TokenRefresh:
     async def _keep(self, after: Present, grant: TokenGrant, marked: Marked) -> None:
         """Share the access token. Failing to costs the others a refresh, and nobody a grant."""
         try:
-            await self._of.tokens.keep(after, grant, marked)
+            await self._of.tokens.keep(after, grant, marked.asked_at, marked.fencing_token)
         except IntegrationError as error:
             _log.warning("A new access token could not be shared", exc_info=error)
 

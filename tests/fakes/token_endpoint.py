@@ -21,6 +21,7 @@ class FakeTokenEndpoint:
         self.consumes_refresh_token = consumes_refresh_token
         self.good: str | None = "refresh-0"
         self.asked: list[Mapping[str, str]] = []
+        self.timeouts: list[float | None] = []
         self.revokes = True
         self.revoked: list[str] = []
         self.failing: IntegrationError | None = None
@@ -41,6 +42,7 @@ class FakeTokenEndpoint:
         self, credentials: Mapping[str, str], timeout_seconds: float | None = None
     ) -> TokenGrant:
         self.asked.append(credentials)
+        self.timeouts.append(timeout_seconds)
         number = len(self.asked)
         self.arrivals.release()
         await self.gate.wait()

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.errors import CredentialsRejectedError, IntegrationError, UnavailableError
+from shared.domain.errors import (
+    ConfigurationError,
+    CredentialsRejectedError,
+    IntegrationError,
+    UnavailableError,
+)
 from shared.ports.token_source import AccessToken, TokenGrant
 from shared.services.token_cache import HeldToken, TokenCache
 from tests.fakes.clock import FakeClock
@@ -118,6 +123,36 @@ async def test_token_that_lives_is_used_while_none_can_be_had(cache: TokenCache,
     clock.advance(140)
     with pytest.raises(UnavailableError):
         await cache.get(ask)
+
+
+async def test_token_that_lives_is_used_though_the_client_is_refused(
+    cache: TokenCache, clock: FakeClock
+) -> None:
+    """A wrong client secret is somebody's to correct; until the token dies it stops nobody."""
+    ask = Asking(clock)
+    await cache.get(ask)
+    clock.advance(3400)
+    ask.failing = ConfigurationError("wrong client secret")
+    assert (await cache.get(ask)).value == "token-1"
+    clock.advance(200)
+    with pytest.raises(ConfigurationError):
+        await cache.get(ask)
+
+
+async def test_rejection_while_a_question_is_under_way_asks_again(
+    cache: TokenCache, clock: FakeClock
+) -> None:
+    """The question knew nothing of the rejection, and may bring the rejected token from elsewhere."""
+    rejected = AccessToken("token-1")
+    ask = Asking(clock)
+    ask.gate.clear()
+    earlier = asyncio.create_task(cache.get(ask))
+    await asyncio.sleep(0)
+    renewal = asyncio.create_task(cache.renew(rejected, ask))
+    await asyncio.sleep(0)
+    ask.gate.set()
+    assert await earlier == rejected
+    assert (await renewal).value == "token-2"
 
 
 async def test_final_refusal_is_told_though_the_token_lives(cache: TokenCache, clock: FakeClock) -> None:

@@ -96,15 +96,17 @@ class Powered:
 
 
 class WatchedClock(ManualClock):
-    """Tells when somebody begins to wait for a lease."""
+    """Tells when somebody begins to wait for a lease; `waits` is released with every such wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting = asyncio.Event()
+        self.waits = asyncio.Semaphore(0)
 
     async def sleep(self, seconds: float) -> None:
         if seconds == POLL_SECONDS:
             self.waiting.set()
+            self.waits.release()
         await super().sleep(seconds)
 
 
