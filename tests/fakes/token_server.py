@@ -14,9 +14,10 @@ from aiohttp import web
 from yarl import URL
 
 from tests.fakes.provider_server import Fault
+from tests.secrets_used import secret
 
 CLIENT_ID = "the client"
-CLIENT_SECRET = "s3cret/+:&ä"
+CLIENT_SECRET = secret("/+:&ä")
 
 
 class TokenServer:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.doubles.observed import saw
+from tests.integration.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_SECONDS = 60.0
@@ -44,17 +46,23 @@ class AppProcess:
     ) -> None:
         self._folder = folder
         self._session = session
+        self._port = free_port()
         self._environment = {
             **os.environ,
             "INTEGRATIONS_BACKEND": "embedded",
             "INTEGRATIONS_ENVIRONMENT": environment,
             "INTEGRATIONS_DATA_DIR": str(folder / "data"),
             "INTEGRATIONS_LOG_LEVEL": "warning",
+            "INTEGRATIONS_PUBLIC_URL": self.url,
             **(variables or {}),
         }
-        self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._token = token
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def log(self) -> str:
@@ -108,9 +116,10 @@ class AppProcess:
     async def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
         """Call the API, as the tenant's administrator or with another's token; return the answer's body."""
         headers = {"Authorization": f"Bearer {token or self._token}"}
-        url = f"http://127.0.0.1:{self._port}/api/{path}"
+        url = f"{self.url}/api/{path}"
         timeout = aiohttp.ClientTimeout(total=60)
         async with self._session.request(method, url, json=body, headers=headers, timeout=timeout) as answer:
+            saw("an answer of the API", await answer.read())
             content = await answer.json(content_type=None)
             assert answer.status < 400, content
             return content
@@ -159,13 +168,13 @@ class AppProcess:
     async def run_timer(self, name: str) -> None:
         """Run a timer function now."""
         key = json.loads((self._folder / "keys.json").read_text())["admin"]
-        url = f"http://127.0.0.1:{self._port}/admin/functions/{name}"
+        url = f"{self.url}/admin/functions/{name}"
         async with self._session.post(url, json={}, headers={"x-functions-key": key}) as answer:
             assert answer.status < 300, await answer.text()
 
     async def _is_ready(self) -> bool:
         try:
-            async with self._session.get(f"http://127.0.0.1:{self._port}/api/health/ready") as answer:
+            async with self._session.get(f"{self.url}/api/health/ready") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
@@ -176,10 +185,3 @@ class AppProcess:
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=True, timeout=60
         )
         return result.stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

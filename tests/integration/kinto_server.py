@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from tests.integration.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 BATCH_SIZE = 500
@@ -59,7 +60,7 @@ class KintoServer:
         self._executable = executable
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def url(self) -> str:
@@ -161,9 +162,3 @@ async def kinto_collection(url: str, bucket: str, collection: str) -> AsyncItera
         opened = KintoCollection(session, bucket, collection)
         await opened.create()
         yield opened
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,8 +1,11 @@
 // A certified OpenID provider, in memory. Prints a line once it listens.
-// Arguments: port; ids of a client that uses the header and of one that uses the form; the secret of both.
+// Argument: JSON with port, clientId (uses the header), bodyClientId (uses the form), clientSecret of both,
+// redirectUri, accessTokenSeconds, and mark: what all codes and tokens begin with.
 import { Provider } from "oidc-provider";
 
-const [port, clientId, bodyClientId, clientSecret] = process.argv.slice(2);
+const { port, clientId, bodyClientId, clientSecret, redirectUri, accessTokenSeconds, mark } = JSON.parse(
+  process.argv[2],
+);
 const SCOPE = "openid offline_access";
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
@@ -11,7 +14,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       client_id: clientId,
       client_secret: clientSecret,
       grant_types: ["authorization_code", "refresh_token", "client_credentials"],
-      redirect_uris: ["https://app.example.com/callback"],
+      redirect_uris: [redirectUri],
       scope: `${SCOPE} books:read`,
     },
     {
@@ -24,41 +27,82 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       scope: "books:read",
     },
   ],
+  clockTolerance: 0,
+  cookies: { keys: [mark] },
   scopes: ["openid", "offline_access", "books:read"],
   features: {
     clientCredentials: { enabled: true },
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
   },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   rotateRefreshToken: true,
-  ttl: { AccessToken: 600, ClientCredentials: 600, Grant: 3600, RefreshToken: 3600 },
+  ttl: {
+    AccessToken: accessTokenSeconds,
+    ClientCredentials: accessTokenSeconds,
+    Grant: 3600,
+    IdToken: 3600,
+    Interaction: 3600,
+    RefreshToken: 3600,
+    Session: 3600,
+  },
 });
 
-// What time does: an access token is good no longer. (Revoking one ends its whole grant.)
+for (const model of ["AccessToken", "AuthorizationCode", "ClientCredentials", "RefreshToken"]) {
+  const prototype = provider[model].prototype;
+  const generate = prototype.generateTokenId;
+  prototype.generateTokenId = function marked() {
+    return mark + generate.call(this);
+  };
+}
+
+const events = [];
+const note = (name, grantId, kind) => events.push({ name, grantId: grantId ?? null, kind: kind ?? null });
+provider.on("grant.success", ({ oidc }) =>
+  note("grant.success", oidc.entities.AccessToken?.grantId, oidc.params.grant_type),
+);
+provider.on("grant.error", ({ oidc }, error) =>
+  note("grant.error", oidc?.entities.RefreshToken?.grantId, error.error),
+);
+provider.on("grant.revoked", (_, grantId) => note("grant.revoked", grantId));
+provider.on("refresh_token.consumed", ({ grantId }) => note("refresh_token.consumed", grantId));
+
+const doors = {
+  events: () => events,
+
+  // What time does: an access token is good no longer. (Revoking one ends its whole grant.)
+  expire: async ({ token }) => {
+    await (await provider.AccessToken.find(token)).destroy();
+  },
+
+  // What a browser would do: somebody signs in and allows the client in.
+  "refresh-token": async () => {
+    const grant = new provider.Grant({ accountId: "ada", clientId });
+    grant.addOIDCScope(SCOPE);
+    const grantId = await grant.save();
+    const token = new provider.RefreshToken({
+      accountId: "ada",
+      client: await provider.Client.find(clientId),
+      grantId,
+      gty: "authorization_code",
+      scope: SCOPE,
+    });
+    return { grantId, token: await token.save() };
+  },
+
+  // What somebody does who no longer wants the client to have access.
+  revoke: async ({ grantId }) => {
+    await (await provider.Grant.find(grantId)).destroy();
+    await provider.AccessToken.revokeByGrantId(grantId);
+    await provider.RefreshToken.revokeByGrantId(grantId);
+  },
+};
+
 provider.use(async (context, next) => {
-  if (context.path !== "/test/expire") return next();
-  const token = await provider.AccessToken.find(context.query.token);
-  await token.destroy();
-  context.body = "expired";
+  const door = context.path.startsWith("/test/") && doors[context.path.slice("/test/".length)];
+  if (!door) return next();
+  context.body = JSON.stringify((await door(context.query)) ?? null);
 });
 
-// What a browser would do: somebody signs in and allows the client in.
-provider.use(async (context, next) => {
-  if (context.path !== "/test/refresh-token") return next();
-  const grant = new provider.Grant({ accountId: "ada", clientId });
-  grant.addOIDCScope(SCOPE);
-  const grantId = await grant.save();
-  const client = await provider.Client.find(clientId);
-  const token = new provider.RefreshToken({
-    accountId: "ada",
-    client,
-    grantId,
-    gty: "authorization_code",
-    scope: SCOPE,
-  });
-  context.body = await token.save();
-});
-
-provider.listen(Number(port), "127.0.0.1", () => console.log("listening"));
+provider.listen(port, "127.0.0.1", () => console.log("listening"));

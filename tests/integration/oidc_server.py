@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
+from urllib.parse import quote_plus
 
+import aiohttp
 import pytest
+
+from tests.integration.free_port import free_port
+from tests.secrets_used import MARK, secret
 
 PACKAGE = "oidc-provider@9.13.3"
 SCRIPT = Path(__file__).with_suffix(".mjs")
 CLIENT_ID = "castiel"
 BODY_CLIENT_ID = "castiel-body"
 """The client that sends its secret in the form."""
-CLIENT_SECRET = "s3cret/+:&"
+CLIENT_SECRET = secret("/+:&")
+CLIENT = {"Authorization": aiohttp.encode_basic_auth(CLIENT_ID, quote_plus(CLIENT_SECRET))}
+"""The headers of the client's own requests."""
 INSTALL_SECONDS = 120
 STOP_SECONDS = 10
 
@@ -45,12 +53,56 @@ def install(folder: Path) -> Path:
     return Path(shutil.copy(SCRIPT, folder))
 
 
-class OidcServer:
-    """A server that forgets everything when it stops."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the server tells of its tokens.
 
-    def __init__(self, script: Path) -> None:
+    Attributes:
+        name: grant.success, grant.error, grant.revoked or refresh_token.consumed.
+        grant_id: Whose, where it is known.
+        kind: The grant type of a success, the code of an error.
+    """
+
+    name: str
+    grant_id: str | None
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What somebody who allowed the app in has given it."""
+
+    grant_id: str
+    refresh_token: str
+
+
+class OidcServer:
+    """A server that forgets everything when it stops.
+
+    Args:
+        script: As installed.
+        access_token_seconds: How long access tokens live.
+        redirect_uri: Where it may send browsers back to.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        *,
+        access_token_seconds: int = 600,
+        redirect_uri: str = "https://app.example.com/callback",
+    ) -> None:
         self._script = script
-        self._port = _free_port()
+        self._port = free_port()
+        self._options = {
+            "port": self._port,
+            "clientId": CLIENT_ID,
+            "bodyClientId": BODY_CLIENT_ID,
+            "clientSecret": CLIENT_SECRET,
+            "redirectUri": redirect_uri,
+            "accessTokenSeconds": access_token_seconds,
+            "mark": MARK,
+        }
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -59,16 +111,52 @@ class OidcServer:
 
     def start(self) -> None:
         """Return once it listens."""
-        with (self._script.parent / "server.log").open("w") as log:
+        told = self._script.parent / f"server-{self._port}.log"
+        with told.open("w") as log:
             self._process = subprocess.Popen(
-                ["node", str(self._script), str(self._port), CLIENT_ID, BODY_CLIENT_ID, CLIENT_SECRET],
+                ["node", str(self._script), json.dumps(self._options)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
         lines = self._stdout
         if not any(line.strip() == "listening" for line in iter(lines.readline, "")):
-            pytest.fail(f"the server ended at its start; see {self._script.parent / 'server.log'}")
+            pytest.fail(f"the server ended at its start; see {told}")
+
+    async def events(self, grant_id: str | None = None) -> list[Event]:
+        """Return what has happened so far, to one grant or to all."""
+        found = [Event(each["name"], each["grantId"], each["kind"]) for each in await self._door("events")]
+        return [event for event in found if grant_id in (None, event.grant_id)]
+
+    async def allow(self) -> Allowed:
+        """Do what a person does who allows the app in."""
+        given = await self._door("refresh-token")
+        return Allowed(given["grantId"], given["token"])
+
+    async def expire(self, access_token: str) -> None:
+        """Do to an access token what time does."""
+        await self._door("expire", token=access_token)
+
+    async def revoke(self, grant_id: str) -> None:
+        """Do what a person does who no longer wants the app to have access."""
+        await self._door("revoke", grantId=grant_id)
+
+    async def post(self, path: str, **form: str) -> Any:
+        """Send a form as the client, and return the answer."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}{path}", data=form, headers=CLIENT) as answer,
+        ):
+            assert answer.status == 200
+            return await answer.json(content_type=None)
+
+    async def _door(self, name: str, **query: str) -> Any:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.url}/test/{name}", params=query) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json(content_type=None)
 
     def stop(self) -> None:
         if self._process:
@@ -87,9 +175,3 @@ def _without_server(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(f"needs an OpenID provider: {reason}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

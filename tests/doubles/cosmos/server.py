@@ -18,6 +18,7 @@ from tests.doubles.cosmos.counters import Counters
 from tests.doubles.cosmos.documents import Documents
 from tests.doubles.cosmos.errors import CODES, Refused
 from tests.doubles.cosmos.faults import Fault, Faults
+from tests.doubles.observed import saw
 
 HOST = "127.0.0.1"
 MOST_THAT_IS_READ = 16 * 1024 * 1024
@@ -95,7 +96,9 @@ class CosmosDouble:
             self._runner = None
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = Call.of(request.method, request.raw_path, request.headers, await request.read())
+        body = await request.read()
+        saw("Cosmos DB", body)
+        call = Call.of(request.method, request.raw_path, request.headers, body)
         kind = call.kind
         self.counters.requests[kind] += 1
         fault = self.faults.next(kind, call.container)

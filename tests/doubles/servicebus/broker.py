@@ -9,6 +9,7 @@ from typing import Self
 
 from shared.domain.queues import Queue
 from shared.ports.clock import Clock
+from tests.doubles.observed import saw
 from tests.doubles.servicebus.amqp_types import AmqpValue, UInt
 from tests.doubles.servicebus.conditions import (
     ACCEPTED,
@@ -194,6 +195,7 @@ class Broker:
 
         def store() -> None:
             for one in split_batch(raw) if head[3] == _BATCH else [raw]:
+                saw("Service Bus", one)
                 self._find(link.node).put(Message(one))
 
         if link.node == _TOKENS or link.node.endswith(_MANAGEMENT):

@@ -21,6 +21,7 @@ from shared import bootstrap
 from shared.backends.system_clock import SystemClock
 from shared.domain.caller import Role
 from shared.ports.queue import MessageSource
+from tests.doubles.observed import saw
 
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = index(app, {})
@@ -56,6 +57,7 @@ class Client:
         sent: dict[str, Any] = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
         async with self._session.request(method, f"{self._url}/api/{path}", headers=named, **sent) as answer:
             content = await answer.read()
+            saw("an answer of the API", content)
             parsed = await answer.json(content_type=None) if content else None
             return Reply(answer.status, answer.headers, parsed)
 

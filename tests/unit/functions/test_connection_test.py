@@ -10,10 +10,11 @@ import pytest
 
 from shared.domain.caller import Role
 from tests.fakes.provider_server import Fault, ProviderServer, html, provider_server, raw_json, status, thing
+from tests.secrets_used import secret
 from tests.unit.functions.live_app import LiveApp, live_app
 from tests.unit.functions.test_sync_through_queue import connected
 
-KEY = "a-key-that-nobody-sees"
+KEY = secret("key")
 NAMES = ["connectivity", "authentication", "authorization", "dataAccess", "performance"]
 
 

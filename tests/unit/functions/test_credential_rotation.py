@@ -12,10 +12,11 @@ from aiohttp import web
 
 from shared.domain.caller import Role
 from tests.fakes.provider_server import ProviderServer, provider_server, thing
+from tests.secrets_used import secret
 from tests.unit.functions.live_app import LiveApp, live_app
 from tests.unit.functions.test_sync_through_queue import connected, synced
 
-OLD, NEW, WRONG = "key-of-last-year", "key-of-this-year", "key-of-nobody"
+OLD, NEW, WRONG = secret("old"), secret("new"), secret("wrong")
 
 
 class Provider:

@@ -18,9 +18,10 @@ from shared.telemetry.logs import configure_logging
 from tests.fakes import provider_server as faults
 from tests.fakes.provider_server import DOCUMENT, ProviderServer, provider_server, thing
 from tests.fakes.token_server import CLIENT_ID, CLIENT_SECRET, TokenServer, token_server
+from tests.secrets_used import secret
 from tests.unit.functions.live_app import LiveApp, live_app
 
-SECRET = "sk-live-3141592653"
+SECRET = secret("key")
 MAPPING = {
     "entity": "thing",
     "shardTypeId": "thing",
@@ -167,9 +168,9 @@ async def test_a_stored_refresh_token_makes_syncs_work(
         "Bearer access-2",
     ]
     assert [form["refresh_token"] for form in tokens.forms] == ["refresh-0", "refresh-1"]
-    for secret in ("access-1", "access-2", "refresh-1", "refresh-2", CLIENT_SECRET):
-        assert files_with(tmp_path, secret) == []
-        assert secret not in log.getvalue()
+    for value in ("access-1", "access-2", "refresh-1", "refresh-2", CLIENT_SECRET):
+        assert files_with(tmp_path, value) == []
+        assert value not in log.getvalue()
 
 
 async def test_a_dead_grant_ends_the_run(app: LiveApp, server: ProviderServer) -> None:

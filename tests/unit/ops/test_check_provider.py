@@ -15,8 +15,9 @@ import yaml
 from ops.__main__ import main
 from tests.fakes import provider_server as faults
 from tests.fakes.provider_server import DOCUMENT, ProviderServer, provider_server, thing
+from tests.secrets_used import secret
 
-SECRET = "sk-live-2718281828"
+SECRET = secret("key")
 BEARER: dict[str, Any] = {**DOCUMENT, "rest": {**DOCUMENT["rest"], "auth": {"kind": "bearer"}}}
 
 

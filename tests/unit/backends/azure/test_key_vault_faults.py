@@ -27,9 +27,10 @@ from tests.doubles.credential import TOKEN, FakeCredential
 from tests.doubles.faults import Fault, never
 from tests.doubles.keyvault.server import RunningVault, running_vault
 from tests.fakes.clock import FakeClock
+from tests.secrets_used import secret
 from tests.unit.backends.azure.trouble import TURNS, Trouble
 
-SECRET = "hunter2-äöü"
+SECRET = secret("äöü")
 
 
 @pytest.fixture
