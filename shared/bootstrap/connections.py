@@ -79,7 +79,7 @@ def assemble_connections(
     saving = Retry(RetryPolicy(max_attempts=10), clock=clock, random=random.random)
     stores = RefreshStores(vault, grants, shared_tokens, connections, integrations)
     refresh = TokenRefresh(stores, states, leases, saving, clock)
-    granted = GrantedConnections(connections, grants, states, clock)
+    granted = GrantedConnections(connections, grants, states, saving, clock)
     lookup = ConnectionLookup(
         granted=granted,
         connections=connections,
@@ -89,6 +89,17 @@ def assemble_connections(
     )
     tokens = AccessTokens(vault, adapters, lookup, refresh, clock)
     stack.push_async_callback(tokens.close)
+    disconnect = Disconnect(
+        connections=connections,
+        tokens=stored_tokens,
+        integrations=integrations,
+        providers=providers,
+        grants=grants,
+        vault=vault,
+        adapters=adapters,
+        leases=leases,
+        clock=clock,
+    )
     flows = ConnectStores(integrations, providers, OAuthStateRepository(backends.documents))
     callback = ConnectCallback(
         stores=flows,
@@ -98,6 +109,7 @@ def assemble_connections(
         sealer=sealer,
         granted=granted,
         tokens=shared_tokens,
+        disconnect=disconnect,
         leases=leases,
         clock=clock,
     )
@@ -109,17 +121,7 @@ def assemble_connections(
         connections=connections,
         flow=ConnectFlow(flows, vault, adapters, sealer, callback_url, os.urandom, clock),
         callback=callback,
-        disconnect=Disconnect(
-            connections=connections,
-            tokens=stored_tokens,
-            integrations=integrations,
-            providers=providers,
-            grants=grants,
-            vault=vault,
-            adapters=adapters,
-            leases=leases,
-            clock=clock,
-        ),
+        disconnect=disconnect,
         sweep=TokenSweep(
             connections=connections,
             integrations=integrations,

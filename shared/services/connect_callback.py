@@ -7,13 +7,14 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from shared.domain.connection import AuthKind, Connection, Consent, connection_id, token_lease
 from shared.domain.errors import (
     CredentialsRejectedError,
     ForbiddenError,
+    IntegrationError,
     InvalidStateError,
     MalformedRequestError,
     ProviderContractError,
@@ -29,6 +30,7 @@ from shared.resilience.lease import Lease, Leases
 from shared.services.connect_flow import ConnectStores, browser_hash, cookie_name
 from shared.services.connection_lookup import new_connection
 from shared.services.credentials import CredentialVault
+from shared.services.disconnect import Disconnect
 from shared.services.granted_connections import Granted, GrantedConnections
 from shared.services.sealing import Sealer
 from shared.services.shared_tokens import Present, SharedTokens
@@ -69,6 +71,7 @@ class ConnectCallback:
         sealer: Decrypts the PKCE verifier.
         granted: Stores the grant.
         tokens: Share the access token.
+        disconnect: Ends what came too late.
         leases: Keep this apart from refreshes.
         clock: Time.
     """
@@ -83,6 +86,7 @@ class ConnectCallback:
         sealer: Sealer,
         granted: GrantedConnections,
         tokens: SharedTokens,
+        disconnect: Disconnect,
         leases: Leases,
         clock: Clock,
     ) -> None:
@@ -93,6 +97,7 @@ class ConnectCallback:
         self._sealer = sealer
         self._granted = granted
         self._tokens = tokens
+        self._disconnect = disconnect
         self._leases = leases
         self._clock = clock
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -143,6 +148,8 @@ class ConnectCallback:
         integration = await self._stores.integrations.find(state.tenant_id, state.integration_id)
         if integration is None:
             raise InvalidStateError("The integration was deleted meanwhile.")
+        if state.for_user and not integration.user_scoped:
+            raise InvalidStateError("Users no longer connect this integration themselves.")
         if integration.credential_version != state.client_version:
             raise InvalidStateError("The client's credentials were changed meanwhile; begin again.")
         provider = await self._stores.providers.get(integration.provider_category, integration.provider_id)
@@ -181,9 +188,24 @@ class ConnectCallback:
                 expires_at=None if lifetime is None else asked_at + timedelta(seconds=lifetime),
             )
             stored = await self._granted.store(base, granted, lease.fencing_token)
-            await self._tokens.keep(Present(stored, flow.integration), grant, asked_at, lease.fencing_token)
+            await self._share(Present(stored, flow.integration), grant, asked_at, lease)
+        await self._require_integration(stored, flow.state.user_id)
         self._log_connected(stored, lease)
         return stored
+
+    async def _share(self, present: Present, grant: TokenGrant, asked_at: datetime, lease: Lease) -> None:
+        """Share the access token. Failing to costs a refresh, and nobody the connection."""
+        try:
+            await self._tokens.keep(present, grant, asked_at, lease.fencing_token)
+        except IntegrationError as error:
+            _log.warning("An access token could not be shared", exc_info=error)
+
+    async def _require_integration(self, connection: Connection, actor: str) -> None:
+        """End the connection again where its integration was deleted while the provider was asked."""
+        tenant_id = connection.tenant_id
+        if await self._stores.integrations.find(tenant_id, connection.integration_id) is None:
+            await self._disconnect.run(tenant_id, connection.id, actor)
+            raise InvalidStateError("The integration was deleted meanwhile.")
 
     async def _exchanged(
         self, flow: _Flow, client: Mapping[str, str], code: str, verifier: str | None

@@ -118,6 +118,12 @@ class DeletionSteps:
             pass
 
     async def _delete_credentials(self, record: DeletionRecord) -> None:
+        await self._end_connections(record)
+        integration = await self._find(record)
+        if integration:
+            await self._vault.delete(integration)
+
+    async def _end_connections(self, record: DeletionRecord) -> None:
         where = (record.tenant_id, record.integration_id)
         while found := (await self._connections.page_of(*where, _PAGE)).items:
             for connection in found:
@@ -126,9 +132,6 @@ class DeletionSteps:
                 ended = await self._connections.find(record.tenant_id, connection.id)
                 if ended:
                     await self._connections.delete(ended)
-        integration = await self._find(record)
-        if integration:
-            await self._vault.delete(integration)
 
     async def _delete_integration(self, record: DeletionRecord) -> None:
         for _ in range(_TRIES):
@@ -141,6 +144,7 @@ class DeletionSteps:
         raise UnavailableError("The integration is being changed by others just now; try again.")
 
     async def _delete_history(self, record: DeletionRecord) -> None:
+        await self._end_connections(record)  # of somebody who connected while the integration was still there
         await self._checkpoints.delete_all(record.tenant_id, record.integration_id)
         while True:
             page = await self._quarantine.page_of(record.tenant_id, record.integration_id, _PAGE, None)

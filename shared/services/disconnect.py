@@ -77,11 +77,11 @@ class Disconnect:
                     found, status=ConnectionStatus.DISCONNECTED, disconnected_at=self._clock.now()
                 )
             if found.secret_name is not None:
-                taken_back = await self._given_back(found)
+                if found.revoked_at_provider is None:
+                    taken_back = await self._given_back(found)
+                    found = await self._changed(found, revoked_at_provider=taken_back)
                 await self._grants.delete(found)
-                found = await self._changed(
-                    found, secret_name=None, secret_version=None, revoked_at_provider=taken_back
-                )
+                found = await self._changed(found, secret_name=None, secret_version=None)
             await self._tokens.delete(tenant_id, connection_id)
         _log.info(
             "A connection was ended", extra={"metadata": {"connectionId": connection_id, "actor": actor}}
@@ -89,7 +89,7 @@ class Disconnect:
 
     async def _given_back(self, connection: Connection) -> bool:
         try:
-            token = await self._grants.get(connection)
+            token = await self._grants.newest(connection)
             integration = await self._integrations.find(connection.tenant_id, connection.integration_id)
             if integration is None:
                 return False

@@ -29,7 +29,7 @@ class GrantVault:
     async def put(self, connection: Connection, refresh_token: str, actor: str) -> tuple[str, str]:
         """Store the refresh token of a new grant; return the secret's name and version.
 
-        Those of earlier grants are disabled: recovering a deleted name would bring them back enabled.
+        The connection still names the former one, which `keep_only_named` disables later.
 
         Raises:
             UnavailableError: The secret store does not answer.
@@ -38,10 +38,16 @@ class GrantVault:
         secrets = await self._open_secrets()
         await secrets.recover(name)
         stored = await secrets.set(name, refresh_token, {"actor": actor})
-        for version in await secrets.versions(name):
-            if version.enabled and version.version != stored.version:
-                await secrets.set_enabled(name, version.version, enabled=False)
         return name, stored.version
+
+    async def keep_only_named(self, connection: Connection) -> None:
+        """Disable every version but the connection's: former grants', and what recovering brought back."""
+        if connection.secret_name is None:
+            return
+        secrets = await self._open_secrets()
+        for version in await secrets.versions(connection.secret_name):
+            if version.enabled and version.version != connection.secret_version:
+                await secrets.set_enabled(connection.secret_name, version.version, enabled=False)
 
     async def get(self, connection: Connection) -> str:
         """Return the refresh token that the connection names.
@@ -51,6 +57,16 @@ class GrantVault:
             UnavailableError: The secret store does not answer.
         """
         return (await self._get(connection, connection.secret_version)).value
+
+    async def newest(self, connection: Connection) -> str:
+        """Return the refresh token that counts: also one that a crash kept the connection from naming.
+
+        Raises:
+            CredentialsRejectedError: There is none, or it is disabled.
+            UnavailableError: The secret store does not answer.
+        """
+        version = await self.unnamed_rotation(connection)
+        return await self.get(connection.changed(secret_version=version) if version else connection)
 
     async def rotate(self, connection: Connection, refresh_token: str) -> str:
         """Store what the provider has put in the place of the refresh token; return its version.

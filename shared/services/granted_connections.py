@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,8 +10,11 @@ from shared.domain.connection import Connection, ConnectionStatus, Consent
 from shared.domain.errors import AlreadyExistsError, StaleWriteError, UnavailableError
 from shared.ports.clock import Clock
 from shared.repositories.connections import ConnectionRepository
+from shared.resilience.retry import Retry
 from shared.services.connection_states import ConnectionStates
 from shared.services.grant_vault import GrantVault
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,26 @@ class GrantedConnections:
         connections: The documents.
         grants: Keeps refresh tokens.
         states: Told that there is a good connection.
+        saving: Tries again for long: what a provider has given may not come a second time.
         clock: Time.
     """
 
     def __init__(
-        self, connections: ConnectionRepository, grants: GrantVault, states: ConnectionStates, clock: Clock
+        self,
+        connections: ConnectionRepository,
+        grants: GrantVault,
+        states: ConnectionStates,
+        saving: Retry,
+        clock: Clock,
     ) -> None:
         self._connections = connections
         self._grants = grants
         self._states = states
+        self._saving = saving
         self._clock = clock
 
     async def store(self, base: Connection, granted: Granted, fencing_token: int) -> Connection:
-        """Store a grant, the refresh token first.
+        """Store a grant, the refresh token first. The former one is good until the connection names this one.
 
         Args:
             base: The connection as stored, or a new one.
@@ -64,37 +75,41 @@ class GrantedConnections:
             UnavailableError: A store does not answer, or somebody else has written to the connection.
         """
         name, version = (None, None)
-        if granted.refresh_token is not None:
-            name, version = await self._grants.put(base, granted.refresh_token, granted.actor)
+        token = granted.refresh_token
+        if token is not None:
+            name, version = await self._saving.call(lambda: self._grants.put(base, token, granted.actor))
         now = self._clock.now()
-        stored = await self._stored(
-            base.changed(
-                status=ConnectionStatus.ACTIVE,
-                secret_name=name,
-                secret_version=version,
-                client_version=granted.client_version,
-                scopes_asked=granted.scopes_asked,
-                scopes_granted=granted.scopes_granted,
-                consent=granted.consent,
-                expires_at=granted.expires_at,
-                refresh=None,
-                fencing_token=fencing_token,
-                failure=None,
-                connected_at=now,
-                disconnected_at=None,
-                revoked_at_provider=None,
-                updated_at=now,
-            )
+        changed = base.changed(
+            status=ConnectionStatus.ACTIVE,
+            secret_name=name,
+            secret_version=version,
+            client_version=granted.client_version,
+            scopes_asked=granted.scopes_asked,
+            scopes_granted=granted.scopes_granted,
+            consent=granted.consent,
+            expires_at=granted.expires_at,
+            refresh=None,
+            fencing_token=fencing_token,
+            failure=None,
+            connected_at=now,
+            disconnected_at=None,
+            revoked_at_provider=None,
+            updated_at=now,
         )
+        stored = await self._saving.call(lambda: self._stored(changed))
+        await self._grants.keep_only_named(stored)
         await self._states.connected(stored)
         return stored
 
     async def _stored(self, connection: Connection) -> Connection:
-        try:
-            if connection.etag is None:
-                return await self._connections.create(connection)
-            return await self._connections.replace(connection)
-        except (AlreadyExistsError, StaleWriteError):
-            raise UnavailableError(
-                "The connection was changed by somebody else just now; try again."
-            ) from None
+        """Write over whatever is there: a grant counts more than a note about the one before it."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(AlreadyExistsError, StaleWriteError):
+                if connection.etag is None:
+                    return await self._connections.create(connection)
+                return await self._connections.replace(connection)
+            present = await self._connections.find(connection.tenant_id, connection.id)
+            if present and present.secret_version and present.secret_version == connection.secret_version:
+                return present  # it was written, and the answer was lost
+            connection = connection.changed(etag=present.etag if present else None)
+        raise UnavailableError("The connection is being changed by others just now; try again.")

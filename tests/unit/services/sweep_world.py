@@ -123,7 +123,7 @@ class SweepWorld:
         stores = RefreshStores(vault, grants, tokens, self.connections, self.integrations)
         self.refresh = TokenRefresh(stores, states, self.leases, saving, clock)
         self.lookup = ConnectionLookup(
-            granted=GrantedConnections(self.connections, grants, states, clock),
+            granted=GrantedConnections(self.connections, grants, states, saving, clock),
             connections=self.connections,
             adapters=adapters,
             leases=self.leases,

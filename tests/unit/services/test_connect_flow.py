@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,12 @@ import pytest
 from shared.domain.caller import Caller, Role
 from shared.domain.connection import ConnectionStatus
 from shared.domain.errors import InvalidStateError, UnavailableError
+from shared.ports.token_source import AccessToken, TokenGrant
 from shared.repositories.oauth_states import OAuthStateRepository
 from shared.repositories.providers import ProviderRepository
 from shared.repositories.stored_tokens import StoredTokenRepository
 from shared.resilience.lease import Leases
+from shared.resilience.retry import Retry, RetryPolicy
 from shared.services.connect_callback import CallbackQuery, ConnectCallback
 from shared.services.connect_flow import ConnectFlow, ConnectStores, Started
 from shared.services.disconnect import Disconnect
@@ -46,16 +48,8 @@ class Connector:
         self.flow = ConnectFlow(
             stores, process.vault, process.adapters, process.sealer, CALLBACK, os.urandom, world.clock
         )
-        self.callback = ConnectCallback(
-            stores=stores,
-            connections=process.connections,
-            vault=process.vault,
-            adapters=process.adapters,
-            sealer=process.sealer,
-            granted=GrantedConnections(process.connections, process.grants, process.states, world.clock),
-            tokens=SharedTokens(tokens, process.sealer, world.clock),
-            leases=leases,
-            clock=world.clock,
+        saving = Retry(
+            RetryPolicy(max_attempts=3, initial_delay_seconds=0), clock=world.clock, random=lambda: 0.0
         )
         self.disconnect = Disconnect(
             connections=process.connections,
@@ -68,6 +62,20 @@ class Connector:
             leases=leases,
             clock=world.clock,
         )
+        self.callback = ConnectCallback(
+            stores=stores,
+            connections=process.connections,
+            vault=process.vault,
+            adapters=process.adapters,
+            sealer=process.sealer,
+            granted=GrantedConnections(
+                process.connections, process.grants, process.states, saving, world.clock
+            ),
+            tokens=SharedTokens(tokens, process.sealer, world.clock),
+            disconnect=self.disconnect,
+            leases=leases,
+            clock=world.clock,
+        )
 
     async def begin(self) -> Started:
         return await self.flow.begin(ADA, TENANT, "int1", "testing")
@@ -77,6 +85,19 @@ class Connector:
         cookies = {started.cookie_name: started.cookie_value}
         connection = await self.callback.finish(CallbackQuery(state, code), cookies)
         return connection.secret_version
+
+
+class Late(FakeAuthorizationEndpoint):
+    """Something happens while the code is exchanged."""
+
+    def __init__(self, happens: Callable[..., Awaitable[TokenGrant]]) -> None:
+        super().__init__()
+        self._happens = happens
+
+    async def exchange(
+        self, credentials: Mapping[str, str], code: str, redirect_uri: str, verifier: str | None
+    ) -> TokenGrant:
+        return await self._happens()
 
 
 @pytest.fixture
@@ -115,6 +136,7 @@ async def test_a_death_while_connecting_leaves_a_usable_connection(world: TokenW
     world.clock.advance(61)  # the dead process's lease runs out
     connection = await world.connection()
     assert connection.status is ConnectionStatus.ACTIVE
+    assert await world.stored_refresh_token() in {"refresh-0", "refresh-1"}  # and it can be read
     again = Connector(world)
     await again.finish(await again.begin(), "2")
     assert await world.stored_refresh_token() == "refresh-2"
@@ -147,3 +169,27 @@ async def test_a_provider_that_does_not_answer_keeps_nobody_connected(world: Tok
     connection = await world.connection()
     assert connection.status is ConnectionStatus.DISCONNECTED
     assert connection.revoked_at_provider is False
+
+
+async def test_a_token_that_a_crash_left_unnamed_is_the_one_given_back(world: TokenWorld) -> None:
+    """The provider has forgotten the one before it."""
+    connection = await world.connection()
+    await world.process().grants.rotate(connection, "refresh-newest")
+    await Connector(world).disconnect.run(TENANT, "int1", "ada")
+    assert world.endpoint.revoked == ["refresh-newest"]
+
+
+async def test_who_connects_a_deleted_integration_leaves_nothing(world: TokenWorld) -> None:
+    """The token is given back, and no secret stays."""
+    connector = Connector(world)
+    started = await connector.begin()
+
+    async def deleting() -> TokenGrant:
+        await world.integrations.delete(await world.integration())
+        return TokenGrant(AccessToken("access"), 3600, "refresh-late")
+
+    connector.process.adapters.authorization = Late(deleting)
+    with pytest.raises(InvalidStateError, match="deleted meanwhile"):
+        await connector.finish(started)
+    assert (await world.connection()).status is ConnectionStatus.DISCONNECTED
+    assert not any("oauth" in name for name in await world.secrets.names())

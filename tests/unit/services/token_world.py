@@ -171,7 +171,7 @@ class Process:
         stores = RefreshStores(self.vault, self.grants, shared, self.connections, self.integrations)
         self.refresh = TokenRefresh(stores, self.states, leases, saving, clock)
         self.lookup = ConnectionLookup(
-            granted=GrantedConnections(self.connections, self.grants, self.states, clock),
+            granted=GrantedConnections(self.connections, self.grants, self.states, saving, clock),
             connections=self.connections,
             adapters=adapters,
             leases=leases,
