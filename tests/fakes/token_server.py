@@ -64,6 +64,7 @@ class TokenServer:
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.forms.append(form)
+        self.requests.append(request)
         if self.faults:
             return await self.faults.popleft()(request)
         if _client_of(request, form) != (CLIENT_ID, CLIENT_SECRET):
