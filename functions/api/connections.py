@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
@@ -47,13 +46,16 @@ class ConnectStarted(WireModel):
 
 
 class CallbackParameters(WireModel):
-    """What providers add to the address; they may add more."""
+    """What providers add to the address; they may add more.
+
+    Anything is taken here: what is wrong with it is told on a page, as a person looks at it.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
-    state: str | None = Field(default=None, max_length=1000)
-    code: str | None = Field(default=None, max_length=5000)
-    error: str | None = Field(default=None, max_length=1000)
+    state: str | None = None
+    code: str | None = None
+    error: str | None = None
 
 
 class ConnectionInfo(WireModel):
@@ -160,10 +162,9 @@ def _shown(connection: Connection) -> ConnectionInfo:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    """Read cookies by RFC 6265, 5.4; `http.cookies` gives up all of them for an odd one of another app's."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, _, value in pairs}
 
 
 def _status_of(error: IntegrationError) -> HTTPStatus:

@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.domain.connection import Connection, ConnectionStatus, Consent
-from shared.domain.errors import AlreadyExistsError, StaleWriteError, UnavailableError
+from shared.domain.errors import (
+    AlreadyExistsError,
+    IntegrationError,
+    StaleWriteError,
+    UnavailableError,
+)
 from shared.ports.clock import Clock
 from shared.repositories.connections import ConnectionRepository
 from shared.resilience.retry import Retry
 from shared.services.connection_states import ConnectionStates
 from shared.services.grant_vault import GrantVault
+from shared.telemetry.logs import get_logger
 
 _TRIES = 5
+_log = get_logger("connect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,16 @@ class GrantedConnections:
             updated_at=now,
         )
         stored = await self._saving.call(lambda: self._stored(changed))
-        await self._grants.keep_only_named(stored)
         await self._states.connected(stored)
+        await self._tidy(stored)
         return stored
+
+    async def _tidy(self, connection: Connection) -> None:
+        """Disable former grants. What fails is done by the next connect or disconnect."""
+        try:
+            await self._grants.keep_only_named(connection)
+        except IntegrationError as error:
+            _log.warning("Former refresh tokens could not be disabled yet", exc_info=error)
 
     async def _stored(self, connection: Connection) -> Connection:
         """Write over whatever is there: a grant counts more than a note about the one before it."""

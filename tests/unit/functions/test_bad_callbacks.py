@@ -36,6 +36,15 @@ async def no_state(world: Connecting) -> Page:
     return await world.come_back({"code": "code-1"}, None)
 
 
+async def endless_state(world: Connecting) -> Page:
+    return await world.come_back({"state": "A" * 5000, "code": "code-1"}, None)
+
+
+async def endless_code(world: Connecting) -> Page:
+    url, cookie = await world.begin()
+    return await world.come_back({**world.tokens.allow(url), "code": "c" * 6000}, cookie)
+
+
 async def unknown_state(world: Connecting) -> Page:
     url, cookie = await world.begin()
     return await world.come_back({**world.tokens.allow(url), "state": "A" * 43}, cookie)
@@ -117,6 +126,8 @@ wrong_client = answered(lambda: web.json_response({"error": "invalid_client"}, s
 BAD: list[tuple[Callable[[Connecting], Awaitable[Page]], int, str]] = [
     (broken_state, 400, "no state of ours"),
     (no_state, 400, "no state of ours"),
+    (endless_state, 400, "no state of ours"),
+    (endless_code, 400, "sent no code"),
     (unknown_state, 409, "begin again"),
     (foreign_browser, 403, "Another browser has begun this"),
     (cookie_of_another_flow, 403, "Another browser has begun this"),
@@ -145,6 +156,7 @@ async def test_a_bad_callback_stores_nothing(
     """The person is told why on a page, and neither connection nor token is there afterwards."""
     page = await attempt(world)
     assert (page.status, words in page.text) == (status, True), page.text
+    assert page.headers["Content-Type"].startswith("text/html")
     assert "<script>" not in page.text
     assert await world.stored() == NOTHING
 
@@ -166,6 +178,13 @@ async def test_a_foreign_browser_does_not_spoil_the_flow(world: Connecting) -> N
     back = world.tokens.allow(url)
     assert (await world.come_back(back, None)).status == 403
     assert (await world.come_back(back, cookie)).status == 200
+
+
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a[b]=1", "odd", "a=b c", "caf\u00e9=1"])
+async def test_cookies_of_other_apps_do_not_matter(world: Connecting, other: str) -> None:
+    """A browser sends whatever was set for the host, also what no standard allows."""
+    url, cookie = await world.begin()
+    assert (await world.come_back(world.tokens.allow(url), f"{other}; {cookie}")).status == 200
 
 
 async def test_a_failed_reconnect_leaves_the_connection_as_it_was(world: Connecting) -> None:
