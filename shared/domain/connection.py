@@ -49,7 +49,7 @@ class RefreshMark(WireModel):
     """
 
     fencing_token: int
-    secret_version: str | None
+    secret_version: str | None = None
     until: Timestamp
 
 

@@ -153,8 +153,14 @@ class TokenRefresh:
     async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work, name="refresh an access token")
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Look at the outcome, also when whoever waited for it is gone: it has been noted by then."""
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _token(self, job: _Job) -> HeldToken:
         if held := await self._shared(job, await self._present(job.target)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.connection import ConnectionStatus
+from shared.domain.connection import ConnectionStatus, RefreshMark
 from shared.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -20,6 +20,7 @@ from shared.domain.errors import (
 )
 from shared.domain.integration import IntegrationStatus
 from shared.domain.notification import Severity
+from tests.fakes.clock import START
 from tests.unit.services.sync_world import TENANT
 from tests.unit.services.token_world import CrashError, Power, Process, TokenWorld, token_world
 
@@ -132,3 +133,11 @@ async def test_another_tenant_learns_nothing(world: TokenWorld) -> None:
     """Notifications are the tenant's."""
     await fail(world.process(), GONE)
     assert (await world.notifications.page(f"not-{TENANT}", 10)).items == ()
+
+
+async def test_a_refresh_without_a_refresh_token_leaves_a_readable_mark(world: TokenWorld) -> None:
+    """Of service accounts and clients that sign in as themselves: what is stored has no nulls."""
+    connection = await world.connection()
+    mark = RefreshMark(fencing_token=1, secret_version=None, until=START)
+    await world.connections.replace(connection.changed(refresh=mark))
+    assert (await world.connection()).refresh == mark
