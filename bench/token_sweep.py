@@ -29,8 +29,8 @@ from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.backends.opened import Backends
 from shared.backends.system_clock import SystemClock
 from shared.bootstrap.connections import assemble_connections
+from shared.bootstrap.repositories import Repositories
 from shared.ports.documents import DocumentStore
-from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Leases
 from shared.services.credentials import CredentialVault
@@ -97,17 +97,10 @@ async def _swept(documents: DocumentStore, url: str, stack: AsyncExitStack) -> S
         is_one_process=True,
         **dict.fromkeys(("sender", "source", "tokens", "archive", "warm_up"), cast("Any", None)),
     )
-    services = assemble_connections(
-        backends=backends,
-        vault=CredentialVault(open_secrets, adapters, clock),
-        adapters=adapters,
-        integrations=IntegrationRepository(documents),
-        providers=ProviderRepository(documents, lambda: providers(url), clock),
-        callback_url=None,
-        leases=Leases(documents, clock, "bench"),
-        clock=clock,
-        stack=stack,
-    )
+    of = Repositories(documents, clock)
+    of.providers = ProviderRepository(documents, lambda: providers(url), clock)
+    vault, leases = CredentialVault(open_secrets, adapters, clock), Leases(documents, clock, "bench")
+    services = assemble_connections(of, backends, vault, adapters, None, leases, clock, stack)
     return await services.sweep.run()
 
 

@@ -17,25 +17,19 @@ from typing import TYPE_CHECKING
 
 from shared.backends.opened import Backends
 from shared.bootstrap.connections import assemble_connections, assemble_deletion
+from shared.bootstrap.repositories import Repositories
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
-from shared.domain.provider import ProviderDocument
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
 from shared.ports.documents import DocumentStore
 from shared.ports.identity import TokenVerifier
 from shared.ports.queue import MessageSource
-from shared.repositories.active_runs import ActiveRunRepository
-from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.connections import ConnectionRepository
 from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
-from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.keyed_requests import KeyedRequestRepository
 from shared.repositories.notifications import NotificationRepository
-from shared.repositories.providers import ProviderRepository
-from shared.repositories.quarantine import QuarantineRepository
-from shared.repositories.seen_marks import SeenMarks
 from shared.repositories.shards import ShardRepository
 from shared.resilience.lease import Leases
 from shared.resilience.turns import Turns
@@ -45,7 +39,7 @@ from shared.services.connect_callback import ConnectCallback
 from shared.services.connect_flow import ConnectFlow
 from shared.services.connection_test import ConnectionTester
 from shared.services.credential_rotation import CredentialRotation
-from shared.services.credentials import CredentialVault
+from shared.services.credentials import CredentialSource, CredentialVault
 from shared.services.dead_letters import DeadLetters
 from shared.services.disconnect import Disconnect
 from shared.services.guarded_intake import GuardedIntake
@@ -259,50 +253,86 @@ async def _open_backends(settings: Settings, clock: Clock, stack: AsyncExitStack
             return await open_azure(settings, clock, stack)
 
 
-class _Repositories:
-    """What the services read and write, over one store."""
-
-    def __init__(self, documents: DocumentStore, clock: Clock) -> None:
-        self.integrations = IntegrationRepository(documents)
-        self.executions = ExecutionRepository(documents)
-        self.shards = ShardRepository(documents)
-        self.providers = ProviderRepository(documents, _shipped_providers, clock)
-        self.active_runs = ActiveRunRepository(documents, self.executions, clock)
-        self.checkpoints = CheckpointRepository(documents, clock)
-        self.quarantine = QuarantineRepository(documents)
-        self.seen_marks = SeenMarks(documents, clock)
-
-
 def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: AsyncExitStack) -> Runtime:
+    of = Repositories(backends.documents, clock)
     adapters = _adapters(settings, clock, stack)
     vault = CredentialVault(backends.secrets, adapters, clock)
-    documents = backends.documents
-    of = _Repositories(documents, clock)
-    integrations, providers, active_runs = of.integrations, of.providers, of.active_runs
-    leases = Leases(documents, clock, owner=_new_id())
-    requests = SyncRequests(of.executions, active_runs, backends.sender, clock, _new_id)
-    records = RunRecords(of.executions, integrations, of.checkpoints, active_runs, clock)
+    leases = Leases(backends.documents, clock, owner=_new_id())
+    connections = assemble_connections(
+        of, backends, vault, adapters, settings.callback_url, leases, clock, stack
+    )
+    credentials = connections.access_tokens
+    sync = _syncing(of, settings, backends, adapters, credentials, leases, clock, stack)
+    tester = ConnectionTester(of.integrations, of.providers, adapters, credentials, clock)
+    return Runtime(
+        clock=clock,
+        tokens=backends.tokens,
+        message_source=backends.source,
+        providers=Providers(of.providers, of.integrations, adapters, clock),
+        integrations=Integrations(of.integrations, of.providers, adapters, vault, connections.lookup, clock),
+        integration_deletion=assemble_deletion(of, backends, sync.records, connections, vault, leases, clock),
+        connections=of.connections,
+        connect_flow=connections.flow,
+        connect_callback=connections.callback,
+        disconnect=connections.disconnect,
+        token_sweep=connections.sweep,
+        notifications=of.notifications,
+        is_served_by_tls=(settings.callback_url or "").startswith("https:"),
+        connection_tester=tester,
+        credential_rotation=CredentialRotation(
+            of.integrations, of.providers, vault, adapters, tester, credentials, leases, clock
+        ),
+        executions=of.executions,
+        shards=of.shards,
+        quarantine=Quarantine(of.quarantine, of.integrations, sync.retaking, leases, _new_id),
+        bulk_replay=BulkReplay(of.quarantine, of.integrations, sync.retaking, leases, clock, _new_id),
+        run_records=sync.records,
+        held_deletions=HeldDeletions(
+            of.executions, of.integrations, sync.checkpoints, of.quarantine, sync.requests
+        ),
+        sync_requests=sync.requests,
+        sync_scheduler=SyncScheduler(of.integrations, of.executions, sync.requests, leases, clock),
+        inbound_sync=sync.inbound,
+        dead_letters=DeadLetters(DeadLetterRepository(backends.documents), sync.inbound, clock),
+        health=Health(of.integrations, of.connections, clock),
+        idempotency_keys=IdempotencyKeys(KeyedRequestRepository(backends.documents), clock, _new_id),
+        documents=backends.documents,
+        warm_up=backends.warm_up,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Syncing:
+    """What syncing is made of, as far as others use it."""
+
+    requests: SyncRequests
+    records: RunRecords
+    checkpoints: RunCheckpoints
+    retaking: Retaking
+    inbound: InboundSync
+
+
+def _syncing(
+    of: Repositories,
+    settings: Settings,
+    backends: Backends,
+    adapters: AdapterSource,
+    credentials: CredentialSource,
+    leases: Leases,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> _Syncing:
+    requests = SyncRequests(of.executions, of.active_runs, backends.sender, clock, _new_id)
+    records = RunRecords(of.executions, of.integrations, of.checkpoints, of.active_runs, clock)
     intake = PageIntake(of.shards, of.quarantine, clock)
     ahead = ReadAhead(clock, _READ_AHEAD_RUNS if backends.is_one_process else 0)
     stack.push_async_callback(ahead.close)
     checkpoints = RunCheckpoints(of.checkpoints)
-    retaking = Retaking(of.quarantine, of.shards, intake)
     sweeper = Sweeper(of.shards, of.seen_marks, checkpoints, clock)
-    connections = assemble_connections(
-        backends=backends,
-        vault=vault,
-        adapters=adapters,
-        integrations=integrations,
-        providers=providers,
-        callback_url=settings.callback_url,
-        leases=leases,
-        clock=clock,
-        stack=stack,
-    )
-    credentials = connections.access_tokens
+    limits = settings.sync_limits
     inbound = InboundSync(
-        integrations=integrations,
-        providers=providers,
+        integrations=of.integrations,
+        providers=of.providers,
         records=records,
         checkpoints=checkpoints,
         intake=GuardedIntake(intake, DeletionGuard(of.shards, of.quarantine, clock), of.quarantine),
@@ -311,55 +341,13 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         adapters=adapters,
         vault=credentials,
         leases=leases,
-        turns=SyncTurns(Turns(documents, clock), requests, settings.sync_limits.max_concurrent_syncs),
+        turns=SyncTurns(Turns(backends.documents, clock), requests, limits.max_concurrent_syncs),
         requests=requests,
         ahead=ahead,
-        limits=_step_limits(settings.sync_limits),
+        limits=_step_limits(limits),
         clock=clock,
     )
-    tester = ConnectionTester(integrations, providers, adapters, credentials, clock)
-    return Runtime(
-        clock=clock,
-        tokens=backends.tokens,
-        message_source=backends.source,
-        providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(integrations, providers, adapters, vault, connections.lookup, clock),
-        integration_deletion=assemble_deletion(
-            documents=documents,
-            integrations=integrations,
-            active_runs=active_runs,
-            records=records,
-            connections=connections,
-            vault=vault,
-            leases=leases,
-            clock=clock,
-        ),
-        connections=connections.connections,
-        connect_flow=connections.flow,
-        connect_callback=connections.callback,
-        disconnect=connections.disconnect,
-        token_sweep=connections.sweep,
-        notifications=connections.notifications,
-        is_served_by_tls=(settings.callback_url or "").startswith("https:"),
-        connection_tester=tester,
-        credential_rotation=CredentialRotation(
-            integrations, providers, vault, adapters, tester, credentials, leases, clock
-        ),
-        executions=of.executions,
-        shards=of.shards,
-        quarantine=Quarantine(of.quarantine, integrations, retaking, leases, _new_id),
-        bulk_replay=BulkReplay(of.quarantine, integrations, retaking, leases, clock, _new_id),
-        run_records=records,
-        held_deletions=HeldDeletions(of.executions, integrations, checkpoints, of.quarantine, requests),
-        sync_requests=requests,
-        sync_scheduler=SyncScheduler(integrations, of.executions, requests, leases, clock),
-        inbound_sync=inbound,
-        dead_letters=DeadLetters(DeadLetterRepository(documents), inbound, clock),
-        health=Health(integrations, connections.connections, clock),
-        idempotency_keys=IdempotencyKeys(KeyedRequestRepository(documents), clock, _new_id),
-        documents=documents,
-        warm_up=backends.warm_up,
-    )
+    return _Syncing(requests, records, checkpoints, Retaking(of.quarantine, of.shards, intake), inbound)
 
 
 def _step_limits(limits: SyncLimits) -> StepLimits:
@@ -374,12 +362,6 @@ def _adapters(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Adapte
     registry = AdapterRegistry(clock, allow_private_addresses=settings.providers_may_be_private)
     stack.push_async_callback(registry.close)
     return registry
-
-
-def _shipped_providers() -> Sequence[ProviderDocument]:
-    from shared.adapters.catalog.catalog import shipped_providers
-
-    return shipped_providers()
 
 
 def _new_id() -> str:

@@ -8,18 +8,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from shared.backends.opened import Backends
+from shared.bootstrap.repositories import Repositories
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
-from shared.ports.documents import DocumentStore
-from shared.repositories.active_runs import ActiveRunRepository
-from shared.repositories.checkpoints import CheckpointRepository
-from shared.repositories.connections import ConnectionRepository
 from shared.repositories.deletions import DeletionRepository
-from shared.repositories.integrations import IntegrationRepository
-from shared.repositories.notifications import NotificationRepository
 from shared.repositories.oauth_states import OAuthStateRepository
-from shared.repositories.providers import ProviderRepository
-from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.stored_tokens import StoredTokenRepository
 from shared.resilience.lease import Leases
 from shared.resilience.retry import Retry, RetryPolicy
@@ -48,44 +41,34 @@ class ConnectionServices:
 
     access_tokens: AccessTokens
     lookup: ConnectionLookup
-    refresh: TokenRefresh
-    connections: ConnectionRepository
     flow: ConnectFlow
     callback: ConnectCallback
     disconnect: Disconnect
     sweep: TokenSweep
-    notifications: NotificationRepository
 
 
 def assemble_connections(
-    *,
+    of: Repositories,
     backends: Backends,
     vault: CredentialVault,
     adapters: AdapterSource,
-    integrations: IntegrationRepository,
-    providers: ProviderRepository,
     callback_url: str | None,
     leases: Leases,
     clock: Clock,
     stack: AsyncExitStack,
 ) -> ConnectionServices:
     """Give each service its ports; what has to be closed goes onto the stack."""
-    connections = ConnectionRepository(backends.documents)
-    grants = GrantVault(backends.secrets)
-    stored_tokens, sealer = StoredTokenRepository(backends.documents), Sealer(backends.secrets)
+    integrations, providers, connections = of.integrations, of.providers, of.connections
+    sealer, grants = Sealer(backends.secrets), GrantVault(backends.secrets)
+    stored_tokens = StoredTokenRepository(backends.documents)
     shared_tokens = SharedTokens(stored_tokens, sealer, clock)
-    notifications = NotificationRepository(backends.documents)
-    states = ConnectionStates(connections, integrations, Notifications(notifications), clock)
+    states = ConnectionStates(connections, integrations, Notifications(of.notifications), clock)
     saving = Retry(RetryPolicy(max_attempts=10), clock=clock, random=random.random)
     stores = RefreshStores(vault, grants, shared_tokens, connections, integrations)
     refresh = TokenRefresh(stores, states, leases, saving, clock)
     granted = GrantedConnections(connections, grants, states, saving, clock)
     lookup = ConnectionLookup(
-        granted=granted,
-        connections=connections,
-        adapters=adapters,
-        leases=leases,
-        clock=clock,
+        granted=granted, connections=connections, adapters=adapters, leases=leases, clock=clock
     )
     tokens = AccessTokens(vault, adapters, lookup, refresh, clock)
     stack.push_async_callback(tokens.close)
@@ -114,32 +97,22 @@ def assemble_connections(
         clock=clock,
     )
     stack.push_async_callback(callback.close)
-    return ConnectionServices(
-        access_tokens=tokens,
-        lookup=lookup,
-        refresh=refresh,
+    flow = ConnectFlow(flows, vault, adapters, sealer, callback_url, os.urandom, clock)
+    sweep = TokenSweep(
         connections=connections,
-        flow=ConnectFlow(flows, vault, adapters, sealer, callback_url, os.urandom, clock),
-        callback=callback,
-        disconnect=disconnect,
-        sweep=TokenSweep(
-            connections=connections,
-            integrations=integrations,
-            providers=providers,
-            adapters=adapters,
-            refresh=refresh,
-            leases=leases,
-            clock=clock,
-        ),
-        notifications=notifications,
+        integrations=integrations,
+        providers=providers,
+        adapters=adapters,
+        refresh=refresh,
+        leases=leases,
+        clock=clock,
     )
+    return ConnectionServices(tokens, lookup, flow, callback, disconnect, sweep)
 
 
 def assemble_deletion(
-    *,
-    documents: DocumentStore,
-    integrations: IntegrationRepository,
-    active_runs: ActiveRunRepository,
+    of: Repositories,
+    backends: Backends,
     records: RunRecords,
     connections: ConnectionServices,
     vault: CredentialVault,
@@ -148,15 +121,16 @@ def assemble_deletion(
 ) -> IntegrationDeletion:
     """Give the deletion of integrations its ports: it ends connections and runs."""
     steps = DeletionSteps(
-        integrations=integrations,
-        connections=ConnectionRepository(documents),
-        checkpoints=CheckpointRepository(documents, clock),
-        quarantine=QuarantineRepository(documents),
-        active_runs=active_runs,
+        integrations=of.integrations,
+        connections=of.connections,
+        checkpoints=of.checkpoints,
+        quarantine=of.quarantine,
+        active_runs=of.active_runs,
         records=records,
         disconnect=connections.disconnect,
         vault=vault,
         leases=leases,
         clock=clock,
     )
-    return IntegrationDeletion(DeletionRepository(documents), integrations, steps, leases, clock)
+    deletions = DeletionRepository(backends.documents)
+    return IntegrationDeletion(deletions, of.integrations, steps, leases, clock)

@@ -16,6 +16,7 @@ from shared.backends.embedded.opening import open_embedded
 from shared.backends.opened import Backends
 from shared.backends.system_clock import SystemClock
 from shared.bootstrap.connections import ConnectionServices, assemble_connections
+from shared.bootstrap.repositories import Repositories
 from shared.config import Settings
 from shared.domain.connection import Connection
 from shared.domain.integration import Integration, IntegrationStatus
@@ -24,7 +25,6 @@ from shared.ports.adapter import Adapter
 from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.notifications import NotificationRepository
-from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Leases
 from shared.services.access_tokens import AccessTokens
 from shared.services.credentials import CredentialVault
@@ -123,16 +123,11 @@ class OidcWorld:
         return self.registry.open(self.provider, integration, await process.of(integration, self.provider))
 
     def _services(self, owner: str) -> ConnectionServices:
+        clock = SystemClock()
+        leases = Leases(self.backends.documents, clock, owner)
+        of = Repositories(self.backends.documents, clock)
         return assemble_connections(
-            backends=self.backends,
-            vault=self._vault(),
-            adapters=self.registry,
-            integrations=self.integrations,
-            providers=ProviderRepository(self.backends.documents, list, SystemClock()),
-            callback_url=None,
-            leases=Leases(self.backends.documents, SystemClock(), owner),
-            clock=SystemClock(),
-            stack=self.stack,
+            of, self.backends, self._vault(), self.registry, None, leases, clock, self.stack
         )
 
     def _vault(self) -> CredentialVault:
