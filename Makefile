@@ -21,7 +21,7 @@ help:
 	@echo 'make run     the demonstration; then the app serves until Ctrl-C (ARGS=--once: ends; ARGS=--help: more)'
 	@echo 'make up      the app in azure mode, two instances on doubles of its services (ARGS=--help: more)'
 	@echo 'make test    every test'
-	@echo 'make check   style, types, import contracts, and the policy scan of the templates'
+	@echo 'make check   style, types, import contracts, and whether the templates parse and pass the policy scan'
 	@echo 'make bench   how fast it is; the benchmarks are in bench/'
 	@echo 'make clean   removes what these made: environments, caches, the data of the demonstration'
 
@@ -39,6 +39,7 @@ check: $(APP) $(CHECKOV)/.made
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 0 tests/infra/test_templates.py
 	$(CHECKOV)/bin/checkov --directory infra --framework bicep --skip-download --quiet --compact
 
 bench: $(APP)

@@ -40,8 +40,10 @@ def main() -> None:
         print(f"  {name:<12} {median * 1000:6.0f} ms   {median / medians['bare, live']:.2f} x bare")
 
 
-def first_answer(app: str, path: str, variables: Mapping[str, str] | None = None) -> float:
-    """Return the seconds from the start of a process to its first answer at a path."""
+def first_answer(
+    app: str, path: str, variables: Mapping[str, str] | None = None, token: str | None = None
+) -> float:
+    """Return the seconds from the start of a process to its first answer at a path, with a caller's token."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         command = [sys.executable, "-m", "devhost", "--app", app, "--port", str(port), "--quiet"]
@@ -51,16 +53,18 @@ def first_answer(app: str, path: str, variables: Mapping[str, str] | None = None
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
         try:
-            return _wait_for(f"http://127.0.0.1:{port}{path}", process) - started
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+            return _wait_for(request, process) - started
         finally:
             process.terminate()
             process.wait()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> float:
+def _wait_for(request: urllib.request.Request, process: subprocess.Popen[bytes]) -> float:
     while process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(request, timeout=5):
                 return time.perf_counter()
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.002)

@@ -7,6 +7,7 @@ from azure.functions import FunctionApp
 from functions import (
     archiver,
     dead_letter_processor,
+    health_monitor,
     sync_inbound,
     sync_outbound,
     sync_scheduler,
@@ -25,6 +26,7 @@ def register(app: FunctionApp) -> None:
         sync_inbound,
         sync_outbound,
         dead_letter_processor,
+        health_monitor,
         archiver,
     ):
         app.register_functions(module.blueprint)

@@ -107,7 +107,9 @@ async def run_step(inbound: InboundSync, message: SyncMessage, clock: Clock) -> 
     Raises:
         Exception: Where the message is to be abandoned.
     """
-    with log_context(request_id=message.request_id, tenant_id=message.tenant_id):
+    with log_context(
+        request_id=message.request_id, tenant_id=message.tenant_id, integration_id=message.integration_id
+    ):
         async with kept_before_abandoned(clock):
             try:
                 await inbound.run(message)

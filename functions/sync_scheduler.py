@@ -1,4 +1,4 @@
-"""SyncScheduler: starts due runs every minute."""
+"""SyncScheduler: every minute, starts runs that are due and goes on with deletions that were interrupted."""
 
 from __future__ import annotations
 
@@ -21,3 +21,4 @@ async def sync_scheduler(timer: TimerRequest) -> None:
     runtime = await bootstrap.runtime()
     with log_context(request_id=request_id, operation="sync.schedule"):
         await runtime.sync_scheduler.run(request_id)
+        await runtime.integration_deletion.resume()

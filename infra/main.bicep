@@ -86,7 +86,7 @@ module monitoring 'modules/monitoring.bicep' = {
     environmentName: environmentName
     location: location
     tags: allTags
-    retentionDays: logRetentionDays
+    logRetentionDays: logRetentionDays
     appPrincipalId: identities.outputs.appPrincipalId
   }
 }
@@ -104,7 +104,7 @@ module cosmos 'modules/cosmos.bicep' = {
     name: 'cosmos-${token}'
     location: location
     tags: allTags
-    mode: cosmosMode
+    cosmosMode: cosmosMode
     publicAccess: publicAccess
     appPrincipalId: identities.outputs.appPrincipalId
     archiverPrincipalId: identities.outputs.archiverPrincipalId
@@ -119,7 +119,7 @@ module serviceBus 'modules/service-bus.bicep' = {
     name: 'sb-${token}'
     location: location
     tags: allTags
-    sku: serviceBusSku
+    serviceBusSku: serviceBusSku
     publicAccess: publicAccess
     appPrincipalId: identities.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
@@ -133,7 +133,7 @@ module keyVault 'modules/key-vault.bicep' = {
     name: 'kv-${token}'
     location: location
     tags: allTags
-    sku: keyVaultSku
+    keyVaultSku: keyVaultSku
     publicAccess: publicAccess
     unknownNetworks: unknownNetworks
     appPrincipalId: identities.outputs.appPrincipalId
@@ -178,12 +178,12 @@ module endpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
     location: location
     tags: allTags
     networkId: privateNetwork ? network.outputs.networkId : ''
-    subnetId: privateNetwork ? network.outputs.endpointsSubnetId : ''
-    cosmosId: cosmos.outputs.accountId
-    serviceBusId: serviceBus.outputs.namespaceId
-    keyVaultId: keyVault.outputs.vaultId
-    archiveId: archive.outputs.accountId
-    hostStorageId: hostStorage.outputs.accountId
+    endpointsSubnetId: privateNetwork ? network.outputs.endpointsSubnetId : ''
+    cosmosId: cosmos.outputs.cosmosId
+    serviceBusId: serviceBus.outputs.serviceBusId
+    keyVaultId: keyVault.outputs.keyVaultId
+    archiveId: archive.outputs.archiveId
+    hostStorageId: hostStorage.outputs.hostStorageId
   }
 }
 
@@ -198,21 +198,23 @@ module app 'modules/function-app.bicep' = {
     tokenIssuer: tokenIssuer
     tokenAudience: tokenAudience
     tokenKeysUrl: tokenKeysUrl
-    identityId: identities.outputs.appId
-    identityClientId: identities.outputs.appClientId
-    archiverIdentityId: identities.outputs.archiverId
-    subnetId: privateNetwork ? network.outputs.appSubnetId : ''
+    identityId: identities.outputs.identityId
+    identityClientId: identities.outputs.identityClientId
+    archiverIdentityId: identities.outputs.archiverIdentityId
+    archiverIdentityClientId: identities.outputs.archiverIdentityClientId
+    appSubnetId: privateNetwork ? network.outputs.appSubnetId : ''
     zoneRedundant: zoneRedundant
     alwaysReadyInstances: alwaysReadyInstances
     maximumInstances: maximumInstances
-    hostStorageName: hostStorage.outputs.accountName
+    hostStorageName: hostStorage.outputs.hostStorageName
     deploymentContainerUrl: hostStorage.outputs.deploymentContainerUrl
-    cosmosEndpoint: cosmos.outputs.endpoint
-    cosmosDatabase: cosmos.outputs.databaseName
-    serviceBusNamespace: serviceBus.outputs.hostName
-    keyVaultUrl: keyVault.outputs.url
-    blobAccountUrl: archive.outputs.blobUrl
-    blobContainer: archive.outputs.historyContainerName
+    cosmosEndpoint: cosmos.outputs.cosmosEndpoint
+    cosmosDatabase: cosmos.outputs.cosmosDatabase
+    serviceBusNamespace: serviceBus.outputs.serviceBusNamespace
+    keyVaultUrl: keyVault.outputs.keyVaultUrl
+    blobAccountUrl: archive.outputs.blobAccountUrl
+    blobContainer: archive.outputs.blobContainer
+    auditContainer: archive.outputs.auditContainer
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -229,8 +231,11 @@ module alerts 'modules/alerts.bicep' = {
     onCallEmail: onCallEmail
     teamEmail: teamEmail
     workspaceId: monitoring.outputs.workspaceId
-    cosmosId: cosmos.outputs.accountId
-    serviceBusId: serviceBus.outputs.namespaceId
+    cosmosId: cosmos.outputs.cosmosId
+    serviceBusId: serviceBus.outputs.serviceBusId
+    keyVaultId: keyVault.outputs.keyVaultId
+    archiveId: archive.outputs.archiveId
+    hostStorageId: hostStorage.outputs.hostStorageId
   }
 }
 

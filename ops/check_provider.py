@@ -20,7 +20,8 @@ SUMMARY = "Check a provider's document, and try it against its API."
 
 _EPILOG = """\
 Without settings only the document is checked. With --setting, --base-url, credentials or --live its entities
-are read too: nothing is stored, and no value of a record and no credential is printed.
+are read too: nothing is stored, nothing is written at the provider, and no value of a record and no
+credential is printed.
 Credentials in arguments can be seen by every user of this machine (ps): prefer the environment or stdin.
 Exit codes: 0 all is well, 1 something has to be mended, 2 wrong arguments or an unreadable file."""
 
@@ -58,7 +59,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="try this one only; may be repeated",
     )
     add("--pages", type=_pages, default=2, help="how many pages to read of each entity (default: 2)")
-    add("--public-only", action="store_true", help="refuse private addresses, as the app in Azure does")
+    add(
+        "--public-only",
+        action="store_true",
+        help="refuse private addresses and plain http, as the app in Azure does",
+    )
     add("--json", action="store_true", help="for programs")
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from shared.backends.azure.cosmos_indexing import container_resource
-from shared.domain.containers import CONTAINERS, DAY_SECONDS
+from shared.backends.azure.grants import AUDIT_CONTAINER
+from shared.domain.containers import CONTAINERS, DAY_SECONDS, Container
 from shared.domain.queues import QUEUES, Queue
 
 SUMMARY = "Print infra/declared.json: containers and queues as the code declares them."
-
-AUDIT_CONTAINER = "audit-log"
-"""The app creates and reads its documents, and only the archiver's identity deletes them."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +26,16 @@ def run(arguments: argparse.Namespace) -> None:
     print(declared(), end="")
 
 
-def declared() -> str:
+def declared(containers: Mapping[str, Container] = CONTAINERS, queues: Mapping[str, Queue] = QUEUES) -> str:
     """Return infra/declared.json, which the templates load."""
     content = {
         "auditContainer": AUDIT_CONTAINER,
-        "writableContainers": [name for name in CONTAINERS if name != AUDIT_CONTAINER],
+        "writableContainers": [name for name in containers if name != AUDIT_CONTAINER],
         "containers": [
             {"name": one.name, "isBusy": one.is_busy, "resource": container_resource(one)}
-            for one in CONTAINERS.values()
+            for one in containers.values()
         ],
-        "queues": [{"name": one.name, "properties": _queue(one)} for one in QUEUES.values()],
+        "queues": [{"name": one.name, "properties": _queue(one)} for one in queues.values()],
     }
     return json.dumps(content, indent=2) + "\n"
 

@@ -40,13 +40,15 @@ class ProviderFile:
         """Read a file.
 
         Raises:
-            ConfigurationError: It can't be read, or is neither YAML nor JSON.
+            ConfigurationError: It can't be read, is neither YAML nor JSON, or has a key twice in one object.
         """
         try:
             data = path.read_bytes()
             if len(data) > MAX_BYTES:
                 raise ConfigurationError(f"{path} is larger than {MAX_BYTES // 1024} KB.")
-            return cls(path.name, yaml.safe_load(data), yaml.compose(data, Loader=yaml.SafeLoader))
+            root = yaml.compose(data, Loader=yaml.SafeLoader)
+            _require_distinct_keys(path, root)
+            return cls(path.name, yaml.safe_load(data), root)
         except OSError as error:
             raise ConfigurationError(f"{path} can't be read: {error.strerror or error}.") from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -83,6 +85,32 @@ class ProviderFile:
                 break
             line, node = found
         return line
+
+
+def _require_distinct_keys(path: Path, root: yaml.Node | None) -> None:
+    """Refuse a key that comes twice in one object (YAML 1.2, 3.2.1.3); PyYAML would take the last."""
+    nodes, seen = [root] if root else [], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # by an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _require_distinct(path, [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+
+def _require_distinct(path: Path, keys: Iterable[yaml.ScalarNode]) -> None:
+    lines: dict[str, int] = {}
+    for key in keys:
+        line = key.start_mark.line + 1
+        if first := lines.get(key.value):
+            raise ConfigurationError(
+                f"{path} has the key {key.value} twice in one object, in lines {first} and {line}; keep one."
+            )
+        lines[key.value] = line
 
 
 def _child(node: yaml.Node | None, name: str) -> tuple[int, yaml.Node] | None:

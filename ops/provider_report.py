@@ -55,10 +55,15 @@ def _entity_lines(entity: EntityReport) -> Iterator[str]:
         yield f"  deleted     {entity.deleted} of them"
     if entity.incremental and entity.incremental.error is None:
         yield f"  changes     {entity.incremental.records} records in {entity.incremental.seconds:.3f} s"
+    for step in entity.steps:
+        if step.error is None:
+            told = f"{step.records} records in {step.seconds:.3f} s"
+            yield f"  {step.name:<11} {f'not tried: {step.skipped}' if step.skipped else told}"
     if entity.seconds:
         yield f"  requests    {', '.join(f'{seconds:.3f} s' for seconds in entity.seconds)}"
     if entity.fields:
-        yield f"  fields      of {entity.records - entity.deleted} records"
+        described = entity.records - entity.deleted - sum(entity.malformed.values())
+        yield f"  fields      of {described} records"
     for field in entity.fields:
         yield f"    {field.path}: {' or '.join(field.types)} ({field.records})"
     yield from (f"  problem     {problem}" for problem in entity.problems)

@@ -15,6 +15,8 @@ from shared.domain.errors import ConfigurationError
 
 PREFIX = "INTEGRATIONS_"
 
+_BLOB_ADDRESSES = {"blobendpoint", "blobsecondaryendpoint", "developmentstorageproxyuri"}
+
 SERVICE_BUS_CONNECTION = "ServiceBusConnection"
 SERVICE_BUS_NAMESPACE = "ServiceBusConnection__fullyQualifiedNamespace"
 """What the triggers read, so that both halves of the queue are set once: a connection string, or a namespace
@@ -70,7 +72,7 @@ class Settings(BaseModel):
     )
     allow_private_addresses: bool | None = Field(
         default=None,
-        description="whether providers may be at internal addresses; embedded they may, in Azure not",
+        description="whether providers may be internal, and use http; embedded they may, in Azure not",
     )
     public_url: str | None = Field(
         default=None,
@@ -107,6 +109,12 @@ class Settings(BaseModel):
     blob_container: Annotated[str, Field(min_length=3, max_length=63)] = Field(
         default="archive", description="azure: the archive's container"
     )
+    audit_container: Annotated[str, Field(min_length=3, max_length=63)] | None = Field(
+        default=None, description="azure: the archive's container for audit entries, where none is replaced"
+    )
+    archiver_client_id: str | None = Field(
+        default=None, description="azure: client id of the identity that removes archived audit entries"
+    )
     ca_file: Path | None = Field(
         default=None, description="azure: certificates to trust besides the public ones, for local stand-ins"
     )
@@ -130,7 +138,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Settings:
-        if problems := [*_unsafe_addresses(self), *_contradictions(self)]:
+        problems = [*_unsafe_addresses(self), *_unsafe_connections(self), *_contradictions(self)]
+        if problems:
             raise _InconsistentError(problems)
         return self
 
@@ -203,6 +212,29 @@ def _unsafe_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
             yield _variable(field), "must be an https:// address"
 
 
+def _unsafe_connections(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Connection strings hold keys; both SDKs would send records in the clear where the string says so."""
+    queues, blobs = _parts(settings.service_bus_connection), _parts(settings.blob_connection)
+    emulated = queues.get("usedevelopmentemulator", "").lower() == "true"
+    if emulated and not is_this_machine(queues.get("endpoint", "")):
+        yield (
+            SERVICE_BUS_CONNECTION,
+            "UseDevelopmentEmulator=true goes without TLS: only to this very machine",
+        )
+    named = [value for name, value in blobs.items() if name in _BLOB_ADDRESSES]
+    plain = any(not url.lower().startswith("https://") and not is_this_machine(url) for url in named)
+    # Without an address of its own the account's is made of this.
+    by_default = "blobendpoint" not in blobs and blobs.get("defaultendpointsprotocol", "https") != "https"
+    if plain or by_default:
+        yield _variable("blob_connection"), "must use https, except to this very machine"
+
+
+def _parts(connection: SecretStr | None) -> dict[str, str]:
+    """Return a connection string's values by their names in small letters."""
+    pairs = (part.partition("=") for part in (connection.get_secret_value() if connection else "").split(";"))
+    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}
+
+
 def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.backend == "embedded":
         for field in (
@@ -211,6 +243,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             "key_vault_url",
             "blob_account_url",
             "blob_connection",
+            "audit_container",
+            "archiver_client_id",
         ):
             if getattr(settings, field) is not None:
                 yield _variable(field), f"is for {PREFIX}BACKEND=azure; the embedded backend does not use it"

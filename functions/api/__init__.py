@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from functions import health_check
 from functions._http import Route
-from functions.api import credentials, executions, integrations, openapi, providers, quarantine, shards
+from functions.api import (
+    connections,
+    credentials,
+    deletions,
+    executions,
+    integrations,
+    openapi,
+    providers,
+    quarantine,
+    shards,
+)
 
 RESOURCES: tuple[Route, ...] = (
     *health_check.ROUTES,
     *providers.ROUTES,
     *integrations.ROUTES,
     *credentials.ROUTES,
+    *connections.ROUTES,
+    *deletions.ROUTES,
     *executions.ROUTES,
     *shards.ROUTES,
     *quarantine.ROUTES,

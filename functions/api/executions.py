@@ -8,7 +8,7 @@ from functions._http import Answer, Call, Route
 from functions._lists import Listing, ListQuery
 from functions._roles import SUPER_OR_TENANT, TENANT
 from functions._started import SyncStarted, started
-from shared.domain.quality import DataQualityMetrics
+from shared.domain.quality import IntegrationQuality
 from shared.domain.sync import SyncExecution
 
 
@@ -28,7 +28,7 @@ async def get_execution(call: Call) -> Answer:
 
 
 async def get_quality(call: Call) -> Answer:
-    """Answer with the quality of what an integration's last finished run has read."""
+    """Answer with the quality of what the last finished run of an integration to read anything has read."""
     return Answer(await call.runtime.run_records.last_quality(call.tenant_id, call.path["id"]))
 
 
@@ -67,10 +67,10 @@ ROUTES = (
         "ReadQuality",
         "GET",
         "integrations/{id}/quality",
-        "The data quality of an integration's last finished run",
+        "The data quality of an integration's last finished run that has read any record",
         get_quality,
         SUPER_OR_TENANT,
-        DataQualityMetrics,
+        IntegrationQuality,
     ),
     Route(
         "CancelExecution",

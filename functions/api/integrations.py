@@ -67,12 +67,6 @@ async def change_integration(call: Call) -> Answer:
     return Answer(_shown(updated))
 
 
-async def delete_integration(call: Call) -> Answer:
-    """Remove a disabled integration."""
-    await call.runtime.integrations.delete(call.tenant_id, call.path["id"], call.if_match)
-    return Answer(status=HTTPStatus.NO_CONTENT)
-
-
 async def activate(call: Call) -> Answer:
     """Let an integration sync."""
     return await _set_active(call, active=True)
@@ -139,16 +133,6 @@ ROUTES = (
         TENANT,
         Integration,
         body=IntegrationChanges,
-        takes_if_match=True,
-    ),
-    Route(
-        "DeleteIntegration",
-        "DELETE",
-        _ONE,
-        "Remove a disabled integration",
-        delete_integration,
-        TENANT,
-        status=HTTPStatus.NO_CONTENT,
         takes_if_match=True,
     ),
     Route(

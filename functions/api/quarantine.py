@@ -20,8 +20,8 @@ from shared.services.quarantine import Replayed
 class RejectedRecord(WireModel):
     """A rejected record as the API shows it, without its data: that may be 2 MB, and about people.
 
-    `replayable` is false where the record was too large to be kept. A deletion that waits to be confirmed has
-    the reason `deletion_held`; to replay it does it.
+    `replayable` is false where the record was too large to be kept, or malformed. A deletion that waits to be
+    confirmed has the reason `deletion_held`; to replay it does it.
     """
 
     id: str
@@ -82,7 +82,7 @@ def _shown(entry: QuarantineEntry) -> RejectedRecord:
         external_id=entry.external_id,
         modified_at=entry.modified_at,
         reasons=entry.reasons,
-        replayable=entry.record is not None,
+        replayable=entry.record is not None and not entry.is_malformed,
         created_at=entry.created_at,
         etag=entry.etag,
     )

@@ -70,6 +70,7 @@ resource history 'Microsoft.Storage/storageAccounts/blobServices/containers@2023
   properties: { publicAccess: 'None' }
 }
 
+// Objects arrive in the Cold tier (shared/backends/azure/blob_archive.py), so no rule cools them.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = {
   parent: account
   name: 'default'
@@ -77,16 +78,13 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
     policy: {
       rules: [
         {
-          name: 'audit-cools-down'
+          name: 'audit-goes-to-archive-after-a-year'
           type: 'Lifecycle'
           enabled: true
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['${auditName}/'] }
             actions: {
-              baseBlob: {
-                tierToCool: { daysAfterCreationGreaterThan: 30 }
-                tierToArchive: { daysAfterCreationGreaterThan: 365 }
-              }
+              baseBlob: { tierToArchive: { daysAfterCreationGreaterThan: 365 } }
             }
           }
         }
@@ -97,10 +95,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['${historyName}/'] }
             actions: {
-              baseBlob: {
-                tierToCool: { daysAfterCreationGreaterThan: 30 }
-                delete: { daysAfterCreationGreaterThan: 365 }
-              }
+              baseBlob: { delete: { daysAfterCreationGreaterThan: 365 } }
               version: { delete: { daysAfterCreationGreaterThan: 30 } }
             }
           }
@@ -111,13 +106,34 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
   dependsOn: [blobs]
 }
 
+// Read and add, not delete. Azure has no right to write a block of a new object only, so this one could replace an
+// object: that the policy above refuses, and the app asks for a free path in the same request.
+resource auditKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(account.id, 'audit-keeper')
+  properties: {
+    roleName: 'Audit keeper of ${name}' // unique in the directory
+    type: 'customRole'
+    description: 'Reads and adds archived audit entries; deletes none.'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        dataActions: [
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action'
+          'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'
+        ]
+      }
+    ]
+  }
+}
+
 resource appKeepsAudit 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(audit.id, appPrincipalId, blobContributor)
+  name: guid(audit.id, appPrincipalId, 'audit-keeper')
   scope: audit
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobContributor)
+    roleDefinitionId: auditKeeper.id
   }
 }
 
@@ -144,6 +160,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output accountId string = account.id
-output blobUrl string = account.properties.primaryEndpoints.blob
-output historyContainerName string = history.name
+output archiveId string = account.id
+output blobAccountUrl string = account.properties.primaryEndpoints.blob
+output blobContainer string = history.name
+output auditContainer string = audit.name

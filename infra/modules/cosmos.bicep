@@ -3,7 +3,7 @@ param name string
 param location string
 param tags object
 @allowed(['serverless', 'autoscale'])
-param mode string
+param cosmosMode string
 @description('Open only where there is no private network: then identities are the only guard.')
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string = 'Disabled'
@@ -17,7 +17,7 @@ param sharedUnits int = 4000
 param busyUnits int = 4000
 
 var declared = loadJsonContent('../declared.json')
-var isServerless = mode == 'serverless'
+var isServerless = cosmosMode == 'serverless'
 var capabilities = isServerless ? [{ name: 'EnableServerless' }] : []
 var noUnits = {}
 var sharing = { autoscaleSettings: { maxThroughput: sharedUnits } }
@@ -177,6 +177,6 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output accountId string = account.id
-output endpoint string = account.properties.documentEndpoint
-output databaseName string = databaseName
+output cosmosId string = account.id
+output cosmosEndpoint string = account.properties.documentEndpoint
+output cosmosDatabase string = databaseName

@@ -12,8 +12,9 @@ param publicUrl string = ''
 param identityId string
 param identityClientId string
 param archiverIdentityId string
+param archiverIdentityClientId string
 @description('Empty without a virtual network.')
-param subnetId string
+param appSubnetId string
 param zoneRedundant bool = true
 param alwaysReadyInstances int
 param maximumInstances int
@@ -25,6 +26,7 @@ param serviceBusNamespace string
 param keyVaultUrl string
 param blobAccountUrl string
 param blobContainer string
+param auditContainer string
 param insightsConnectionString string
 param workspaceId string
 
@@ -55,7 +57,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    virtualNetworkSubnetId: empty(appSubnetId) ? null : appSubnetId
     keyVaultReferenceIdentity: identityId
     siteConfig: {
       minTlsVersion: '1.2'
@@ -83,6 +85,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         { name: 'INTEGRATIONS_KEY_VAULT_URL', value: keyVaultUrl }
         { name: 'INTEGRATIONS_BLOB_ACCOUNT_URL', value: blobAccountUrl }
         { name: 'INTEGRATIONS_BLOB_CONTAINER', value: blobContainer }
+        { name: 'INTEGRATIONS_AUDIT_CONTAINER', value: auditContainer }
+        { name: 'INTEGRATIONS_ARCHIVER_CLIENT_ID', value: archiverIdentityClientId }
       ]
     }
     functionAppConfig: {

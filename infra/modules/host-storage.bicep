@@ -78,6 +78,6 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output accountId string = account.id
-output accountName string = account.name
+output hostStorageId string = account.id
+output hostStorageName string = account.name
 output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}${packages}'

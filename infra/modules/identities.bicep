@@ -15,8 +15,9 @@ resource archiver 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
   tags: tags
 }
 
-output appId string = app.id
-output appClientId string = app.properties.clientId
+output identityId string = app.id
+output identityClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
-output archiverId string = archiver.id
+output archiverIdentityId string = archiver.id
+output archiverIdentityClientId string = archiver.properties.clientId
 output archiverPrincipalId string = archiver.properties.principalId

@@ -3,7 +3,7 @@ param name string
 param location string
 param tags object
 @allowed(['standard', 'premium'])
-param sku string
+param keyVaultSku string
 @description('Open only where there is no private network: then identities are the only guard.')
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string = 'Disabled'
@@ -21,7 +21,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   tags: tags
   properties: {
     tenantId: tenant().tenantId
-    sku: { family: 'A', name: sku }
+    sku: { family: 'A', name: keyVaultSku }
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
@@ -50,5 +50,5 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-output vaultId string = vault.id
-output url string = vault.properties.vaultUri
+output keyVaultId string = vault.id
+output keyVaultUrl string = vault.properties.vaultUri

@@ -2,7 +2,7 @@
 param environmentName string
 param location string
 param tags object
-param retentionDays int
+param logRetentionDays int
 param appPrincipalId string
 
 var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -13,7 +13,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   tags: tags
   properties: {
     sku: { name: 'PerGB2018' }
-    retentionInDays: retentionDays
+    retentionInDays: logRetentionDays
     features: { disableLocalAuth: true, enableLogAccessUsingOnlyResourcePermissions: true }
   }
 }

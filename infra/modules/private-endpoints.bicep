@@ -3,7 +3,7 @@ param environmentName string
 param location string
 param tags object
 param networkId string
-param subnetId string
+param endpointsSubnetId string
 param cosmosId string
 param serviceBusId string
 param keyVaultId string
@@ -51,7 +51,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [
     location: location
     tags: tags
     properties: {
-      subnet: { id: subnetId }
+      subnet: { id: endpointsSubnetId }
       privateLinkServiceConnections: [
         {
           name: endpoint.name

@@ -1,9 +1,13 @@
 // The queues that the code declares. The app sends and receives by its identity.
+//
+// The platform scales by the queues' length, which it asks for as the app: that needs the right to manage a queue.
+// With Data Receiver alone it peeks at messages instead, and scales late or wrongly without an error
+// (https://github.com/MicrosoftDocs/azure-docs/pull/128626). So the app is Data Owner, of these queues alone.
 param name string
 param location string
 param tags object
 @allowed(['Standard', 'Premium'])
-param sku string
+param serviceBusSku string
 @description('Open only where there is no private network: then identities are the only guard.')
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string = 'Disabled'
@@ -11,15 +15,14 @@ param appPrincipalId string
 param workspaceId string
 
 var declared = loadJsonContent('../declared.json')
-var isPremium = sku == 'Premium'
-// Data Sender, Data Receiver
-var roles = ['69a216fc-b8fb-44d8-bc22-1f3c2cd27a39', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0']
+var isPremium = serviceBusSku == 'Premium'
+var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
   location: location
   tags: tags
-  sku: { name: sku, tier: sku, capacity: isPremium ? 1 : null }
+  sku: { name: serviceBusSku, tier: serviceBusSku, capacity: isPremium ? 1 : null }
   identity: { type: 'SystemAssigned' }
   properties: {
     disableLocalAuth: true
@@ -38,13 +41,13 @@ resource queues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
 ]
 
 resource appUses 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in roles: {
-    name: guid(namespace.id, appPrincipalId, role)
-    scope: namespace
+  for (queue, index) in declared.queues: {
+    name: guid(queues[index].id, appPrincipalId, dataOwner)
+    scope: queues[index]
     properties: {
       principalId: appPrincipalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataOwner)
     }
   }
 ]
@@ -55,8 +58,9 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   properties: {
     workspaceId: workspaceId
     logs: [{ category: 'OperationalLogs', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }] // how many messages come and are completed, for an alert
   }
 }
 
-output namespaceId string = namespace.id
-output hostName string = '${namespace.name}.servicebus.windows.net'
+output serviceBusId string = namespace.id
+output serviceBusNamespace string = '${namespace.name}.servicebus.windows.net'

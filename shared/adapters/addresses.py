@@ -1,4 +1,4 @@
-"""Where outgoing connections may go: public addresses, seen after the name was resolved."""
+"""Where outgoing connections may go: public addresses, seen after the name was resolved, and over TLS."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1
 _PLATFORM = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Public by its number, but inside Azure it is the host machine's own services."""
+
+NOT_PUBLIC = (
+    "is not a public address; providers inside private networks need"
+    " INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES=true, which is the default in embedded mode"
+)
+"""What is wrong with an internal address, and what to do."""
+
+PLAIN_HTTP = (
+    "goes over plain http, where anybody on the way can read and change it; use https. Without it works"
+    " INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES=true, which is the default in embedded mode"
+)
+"""What is wrong with http, and what to do. It has its place only where addresses may be internal."""
 
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 """As `socket.getaddrinfo` gives it: family, type, protocol, canonical name, socket address."""

@@ -5,17 +5,18 @@ Importing this costs aiohttp's import, 170 ms at a cold start: import it at the 
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from shared.adapters.addresses import public_socket
+from shared.adapters.addresses import PLAIN_HTTP, public_socket
 from shared.adapters.http_errors import error_of_exception, error_of_status, parse_retry_after
 from shared.adapters.json_body import NotJsonError, parse_json
 from shared.adapters.redaction import excerpt
@@ -28,9 +29,13 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 """The operations guide's `connectionTimeout`."""
 CONNECTION_LIMIT = 100
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+LARGE_BODY_BYTES = 1024 * 1024
+"""Larger ones take tens of milliseconds to read, for which other work on the event loop would wait."""
 MAX_REDIRECTS = 3
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
 
 _VISIBLE = re.compile(r"[!-~]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -116,17 +121,31 @@ class HttpResponse:
                 pause = parse_retry_after(self.headers.get("Retry-After"), now=self.received_at)
             raise error_of_status(self.status, self.request.place, retry_after_seconds=pause, said=said)
 
-    def json(self) -> Any:
+    def json(self, *, quoting: bool = True) -> Any:
         """Parse the body.
 
+        Args:
+            quoting: Whether an error may show a part of the body.
+
         Raises:
-            ProviderContractError: Not JSON in UTF-8, or nested deeper than 64 levels.
+            ProviderContractError: `parse_json` refuses it.
         """
         try:
             return parse_json(self.body, self.headers.get("Content-Type", "no content type"))
         except NotJsonError as error:
-            shown = excerpt(self.body, self.request.secrets)
-            raise ProviderContractError(f"{self.request.place} answered with {error}: {shown!r}") from None
+            message = f"{self.request.place} answered with {error}"
+            if not quoting:
+                raise ProviderContractError(f"{message}.") from None
+            part = self.body if error.shows is None else error.shows.encode()
+            shown = excerpt(part, self.request.secrets)
+            raise ProviderContractError(f"{message}: {shown!r}") from None
+
+
+async def read_aside(read: Callable[[HttpResponse], T], response: HttpResponse) -> T:
+    """Call a function that parses a response: in a thread if the body is large. Raises what it raises."""
+    if len(response.body) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(read, response)
+    return read(response)
 
 
 class HttpClient:
@@ -134,8 +153,8 @@ class HttpClient:
 
     Args:
         clock: For Retry-After given as a date.
-        allow_private_addresses: Whether requests may go to addresses that are not public. Only where
-            the operator and the tenants are the same people, as in embedded mode.
+        allow_private_addresses: Whether requests may go to addresses that are not public, and over plain
+            http. Only where the operator and the tenants are the same people, as in embedded mode.
         max_response_bytes: Of a decompressed body. Larger ones are refused while they arrive, so that
             memory stays flat.
     """
@@ -148,6 +167,7 @@ class HttpClient:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         self._clock = clock
+        self._allow_plain_http = allow_private_addresses
         self._socket_factory = None if allow_private_addresses else public_socket
         self._max_response_bytes = max_response_bytes
         self._session: aiohttp.ClientSession | None = None
@@ -159,7 +179,8 @@ class HttpClient:
 
         Raises:
             UnavailableError: No answer, or a broken one.
-            ConfigurationError: The URL or the server's certificate is wrong, or the address not public.
+            ConfigurationError: The URL or the server's certificate is wrong, or the address not public; or
+                it is http where only public addresses are allowed.
             ProviderContractError: The body is too large, or the redirects lead nowhere or elsewhere.
         """
         response = await self._exchange(request)
@@ -179,6 +200,8 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest) -> HttpResponse:
         url = _require_url(request.url)
+        if url.scheme == "http" and not self._allow_plain_http:
+            raise ConfigurationError(f"{request.place} {PLAIN_HTTP}.")
         timeout = aiohttp.ClientTimeout(
             total=request.timeout_seconds, sock_connect=request.connect_timeout_seconds
         )

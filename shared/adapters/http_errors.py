@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from shared.adapters.addresses import RefusedAddressError
+from shared.adapters.addresses import NOT_PUBLIC, RefusedAddressError
 from shared.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -77,10 +77,7 @@ VERDICTS: dict[int | type[BaseException], Verdict] = {
     429: _PAUSE,
     451: _REFUSED,
     # Looked up along the error's method resolution order: the nearest ancestor decides.
-    RefusedAddressError: Verdict(
-        ConfigurationError,
-        "is not a public address; providers inside private networks need the embedded mode",
-    ),
+    RefusedAddressError: Verdict(ConfigurationError, NOT_PUBLIC),
     aiohttp.ClientConnectionError: _NO_ANSWER,
     aiohttp.ClientConnectorError: _NOT_REACHED,
     aiohttp.ClientConnectorCertificateError: _UNTRUSTED,
@@ -119,7 +116,7 @@ def error_of_exception(error: BaseException, place: str) -> IntegrationError:
         place: Method, host and path.
     """
     verdict = verdict_of(error) or _NO_ANSWER
-    return verdict.error(f"{place} {verdict.says} ({type(error).__name__}).")
+    return verdict.error(f"{place} {verdict.says} ({type(error).__name__}).").of_provider()
 
 
 def error_of_status(
@@ -137,8 +134,8 @@ def error_of_status(
     details = f"{status}: {said!r}" if said else f"{status}"
     message = f"{place} {verdict.says} (status {details})."
     if issubclass(verdict.error, RetryableError):
-        return verdict.error(message, retry_after_seconds=retry_after_seconds)
-    return verdict.error(message)
+        return verdict.error(message, retry_after_seconds=retry_after_seconds).of_provider()
+    return verdict.error(message).of_provider()
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.rest import auth, definition
+from shared.adapters.rest import auth, definition, deletions
 from shared.adapters.rest.limits import Timeouts
 from shared.adapters.rest.oauth import AnyOAuth2, OAuth2AuthorizationCode
 from shared.adapters.rest.pacing import Pacing
@@ -16,7 +16,7 @@ from shared.domain.errors import Problem
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
-from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials
+from shared.ports.adapter import NO_CREDENTIALS, Adapter, Credentials, ListExtras
 from shared.ports.clock import Clock
 from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint
 
@@ -31,7 +31,7 @@ class AdapterRegistry:
 
     Args:
         clock: For waits between attempts.
-        allow_private_addresses: Whether providers may be inside private networks.
+        allow_private_addresses: Whether providers may be inside private networks, and without TLS.
         jitter: Gives numbers from 0 to below 1.
         random_bytes: Gives so many random bytes, fit for secrets.
     """
@@ -51,9 +51,19 @@ class AdapterRegistry:
         self._http: HttpClient | None = None
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
+
+        Args:
+            provider: Whose API it is.
+            integration: Has the settings, and says what may be exchanged.
+            credentials: What to sign in with.
+            tenant_id: For whom; None for the integration's own tenant.
 
         Raises:
             ConfigurationError: The provider's document has problems, or settings or credentials don't fit it.
@@ -61,7 +71,7 @@ class AdapterRegistry:
         from shared.adapters.rest.adapter import RestAdapter  # noqa: PLC0415 - imports aiohttp
 
         adapter = RestAdapter(self._client(), self._pacing, provider, integration, credentials)
-        return ScopedAdapter(adapter, integration)
+        return ScopedAdapter(adapter, integration, tenant_id or integration.tenant_id)
 
     def token_endpoint(self, provider: Provider, integration: Integration) -> TokenEndpoint | None:
         """Return where an integration's access tokens come from; None where its provider knows no such thing.
@@ -141,15 +151,28 @@ class AdapterRegistry:
         """
         return definition.RestDefinition.parse(provider).sweep_of(entity)
 
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        """Return what the provider's document declares for the list of one of its entities.
+
+        Raises:
+            ConfigurationError: The document has problems.
+        """
+        declared = definition.RestDefinition.parse(provider).entities[entity]
+        has_list = declared.deletions is not None and declared.deletions.listing is not None
+        return ListExtras(declared.fields is not None, dict(deletions.FIRST_PAGE) if has_list else None)
+
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         """Make sure that an integration's settings are what the provider's document asks for.
 
         Raises:
-            ConfigurationError: One is missing, unknown, or not of its kind; the message lists all.
+            ConfigurationError: One is missing, unknown, or not of its kind, the message lists all; or they
+                make a URL of plain http, where only public addresses are allowed.
         """
-        from shared.adapters.rest.connection import check_settings  # noqa: PLC0415 - yarl takes 25 ms
+        from shared.adapters.rest.connection import check_settings, require_https  # noqa: PLC0415 - yarl takes 25 ms
 
         check_settings(provider, settings)
+        if not self._allow_private_addresses:
+            require_https(provider, settings)
 
     async def close(self) -> None:
         """Close the HTTP session. Idempotent."""
@@ -164,7 +187,7 @@ class AdapterRegistry:
         from shared.adapters.rest.token_form import TokenForms  # noqa: PLC0415 - the same
 
         forms = TokenForms(self._client(), oauth, timeouts)
-        return RestTokenEndpoint(forms, oauth, connection, self._clock)
+        return RestTokenEndpoint(forms, oauth, connection, self._clock, self._random_bytes)
 
     def _client(self) -> HttpClient:
         # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.

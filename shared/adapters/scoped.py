@@ -8,19 +8,26 @@ from typing import Any
 from shared.domain.access import Operation as Access
 from shared.domain.integration import Integration
 from shared.ports.adapter import Adapter, FetchRequest, Operation, SourcePage, SourceRecord
-from shared.telemetry.denials import require_access
+from shared.telemetry.denials import require_entity_access
 
 
 class ScopedAdapter:
     """Lets records in and out only of entities whose shards the integration may touch.
 
     Every method does what the adapter behind does, and raises AccessDeniedError before the provider is asked
-    where the entity is mapped to a shard type that is not allowed.
+    where the entity is not mapped, or to a shard type that is not allowed. The parents that an entity is read
+    by are the adapter's own affair: their records do not come through here.
+
+    Args:
+        adapter: The one behind.
+        integration: Whose line to the provider it is.
+        tenant_id: For whom it works.
     """
 
-    def __init__(self, adapter: Adapter, integration: Integration) -> None:
+    def __init__(self, adapter: Adapter, integration: Integration, tenant_id: str) -> None:
         self._adapter = adapter
         self._integration = integration
+        self._tenant_id = tenant_id
 
     async def fetch_page(self, request: FetchRequest) -> SourcePage:
         """Fetch one page."""
@@ -63,7 +70,4 @@ class ScopedAdapter:
         await self._adapter.close()
 
     def _require(self, entity: str, access: Access) -> None:
-        integration = self._integration
-        mapping = integration.mapping_of(entity)
-        if mapping:
-            require_access(integration, integration.tenant_id, mapping.shard_type_id, access)
+        require_entity_access(self._integration, self._tenant_id, entity, access)

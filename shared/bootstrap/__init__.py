@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.backends.opened import Backends
-from shared.bootstrap.connections import assemble_connections
+from shared.bootstrap.connections import assemble_connections, assemble_deletion
 from shared.config import Settings, SyncLimits, load_settings
 from shared.domain.errors import ConfigurationError
 from shared.domain.provider import ProviderDocument
@@ -27,6 +27,7 @@ from shared.ports.identity import TokenVerifier
 from shared.ports.queue import MessageSource
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
+from shared.repositories.connections import ConnectionRepository
 from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
@@ -39,15 +40,19 @@ from shared.resilience.lease import Leases
 from shared.resilience.turns import Turns
 from shared.services.bulk_replay import BulkReplay
 from shared.services.confirmed_deletions import ConfirmedDeletions
+from shared.services.connect_callback import ConnectCallback
+from shared.services.connect_flow import ConnectFlow
 from shared.services.connection_test import ConnectionTester
 from shared.services.credential_rotation import CredentialRotation
 from shared.services.credentials import CredentialVault
 from shared.services.dead_letters import DeadLetters
+from shared.services.disconnect import Disconnect
 from shared.services.guarded_intake import GuardedIntake
 from shared.services.health import Health
 from shared.services.held_deletions import HeldDeletions
 from shared.services.idempotency import IdempotencyKeys
 from shared.services.inbound_sync import InboundSync, StepLimits
+from shared.services.integration_deletion import IntegrationDeletion
 from shared.services.integrations import Integrations
 from shared.services.page_intake import PageIntake
 from shared.services.providers import Providers
@@ -82,6 +87,12 @@ class Runtime:
     message_source: MessageSource
     providers: Providers
     integrations: Integrations
+    integration_deletion: IntegrationDeletion
+    connections: ConnectionRepository
+    connect_flow: ConnectFlow
+    connect_callback: ConnectCallback
+    disconnect: Disconnect
+    is_served_by_tls: bool
     connection_tester: ConnectionTester
     credential_rotation: CredentialRotation
     executions: ExecutionRepository
@@ -217,7 +228,7 @@ async def provider_checker(*, allow_private_addresses: bool) -> AsyncIterator[Pr
 async def _start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     from shared.backends.system_clock import SystemClock
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, through_host=settings.backend == "azure")
     # SQLite's threads wait for the interpreter several times a batch, 5 ms each while the loop computes: so a
     # first load takes a tenth less time.
     sys.setswitchinterval(0.0005)
@@ -278,6 +289,8 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         vault=vault,
         adapters=adapters,
         integrations=integrations,
+        providers=providers,
+        callback_url=settings.callback_url,
         leases=leases,
         clock=clock,
         stack=stack,
@@ -290,7 +303,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         checkpoints=checkpoints,
         intake=GuardedIntake(intake, DeletionGuard(of.shards, of.quarantine, clock), of.quarantine),
         sweeper=sweeper,
-        confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints, clock),
+        confirmed=ConfirmedDeletions(of.quarantine, intake, sweeper, checkpoints),
         adapters=adapters,
         vault=credentials,
         leases=leases,
@@ -306,12 +319,25 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         tokens=backends.tokens,
         message_source=backends.source,
         providers=Providers(providers, integrations, adapters, clock),
-        integrations=Integrations(
-            integrations, providers, active_runs, adapters, vault, connections.lookup, clock
+        integrations=Integrations(integrations, providers, adapters, vault, connections.lookup, clock),
+        integration_deletion=assemble_deletion(
+            documents=documents,
+            integrations=integrations,
+            active_runs=active_runs,
+            records=records,
+            connections=connections,
+            vault=vault,
+            leases=leases,
+            clock=clock,
         ),
+        connections=connections.connections,
+        connect_flow=connections.flow,
+        connect_callback=connections.callback,
+        disconnect=connections.disconnect,
+        is_served_by_tls=(settings.callback_url or "").startswith("https:"),
         connection_tester=tester,
         credential_rotation=CredentialRotation(
-            integrations, providers, vault, adapters, tester, leases, clock
+            integrations, providers, vault, adapters, tester, credentials, leases, clock
         ),
         executions=of.executions,
         shards=of.shards,

@@ -20,8 +20,8 @@ AuthKind = Literal["oauth2AuthorizationCode", "oauth2ClientCredentials", "oauth2
 class ConnectionStatus(StrEnum):
     """What a connection is good for.
 
-    `expired` has no living access token and could not get one so far: it is tried again. `revoked` is over by
-    the provider's word: somebody has to connect anew. `disconnected` was ended here.
+    `expired` has no living access token and could not get one so far: it is tried again. `revoked` is over,
+    by the provider's word: somebody has to connect anew. `disconnected` was ended here.
     """
 
     ACTIVE = "active"

@@ -74,7 +74,7 @@ _DECLARED = (
     Container("entity-schemas", ("tenantId", "integrationId")),
     Container("outbound-intents", ("tenantId", "integrationId"), 30 * DAY_SECONDS),
     Container("webhook-routes", ("provider",)),
-    Container("privacy-requests", ("tenantId",), indexes=(("createdAt",),)),
+    Container("privacy-requests", ("tenantId",), indexes=(("createdAt",), ("kind", "status", "createdAt"))),
     Container("audit-digests", ("tenantId",)),
     Container("metrics-hourly", ("tenantId",), 90 * DAY_SECONDS, (("hour",),)),
     Container("archive-index", ("tenantId",), indexes=(("kind", "createdAt"),)),

@@ -14,6 +14,7 @@
     │   ├── AccessDeniedError         the provider knows us and refuses
     │   ├── ProviderContractError     the provider's answer is not what its document says
     │   ├── NoProgressError           a run comes back to where it was, again and again
+    │   ├── RunTooLargeError          a run reads more than its integration allows
     │   └── UnreadableMessageError    a queue message that no version of this app wrote
     ├── RecordRejectedError       put this record aside and go on with the next
     │   └── DocumentTooLargeError     more than a document may hold
@@ -42,16 +43,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class IntegrationError(Exception):
     """Base of everything that this app raises on purpose.
 
     `code` is stable and machine-readable; the message says what is wrong and what to do, and never
-    holds a secret.
+    holds a secret. `source` is "provider" where a provider, or its limits, are to blame.
     """
 
     code = "internal_error"
+    source: str | None = None
+
+    def of_provider(self) -> Self:
+        """Blame the provider: logs tell it, so that no alert takes our own services for a connection."""
+        self.source = "provider"
+        return self
 
 
 class RetryableError(IntegrationError):
@@ -147,6 +155,12 @@ class NoProgressError(StopError):
     """A run does not move on: its next steps would only repeat what was done."""
 
     code = "no_progress"
+
+
+class RunTooLargeError(StopError):
+    """A run reads more than its integration allows: a source without an end, or a bound that is too low."""
+
+    code = "run_too_large"
 
 
 class ResyncRequiredError(StopError):

@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, field_validat
 
 from shared.domain.field_paths import PATH_PATTERN, FieldPath, Reader, compile_path
 from shared.domain.jmespath_check import compile_jmespath
+from shared.domain.jmespath_fields import fields_of
 from shared.domain.model import WireModel
 from shared.domain.scalars import to_text
 
@@ -42,8 +43,8 @@ class JmesPath(WireModel):
         return read
 
     def reads(self) -> frozenset[str] | None:
-        """Return None: which fields an expression reads is not worked out."""
-        return None
+        """Return the record's fields that it reads; None where it may read any."""
+        return fields_of(self.jmespath)
 
 
 class Constant(WireModel):

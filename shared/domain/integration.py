@@ -149,7 +149,9 @@ class Integration(IntegrationSettings, StoredModel):
     `revision` counts what people changed. It is what callers see as the ETag: that the system noted a sync in
     the same document is no reason to refuse an administrator's change. `former_credential_version` is the one
     that a rotation has replaced and disabled, at `rotated_at`. `disabled_because` stands while the system, no
-    person, keeps it disabled; the connection's next success activates it again.
+    person, keeps it disabled; the connection's next success activates it again. The first run by schedule
+    from `next_full_sync_at` on is a full one. `last_reading` is the last finished run that has read a record;
+    the integration's data quality is that run's.
     """
 
     tenant_id: Id
@@ -163,7 +165,9 @@ class Integration(IntegrationSettings, StoredModel):
     status: IntegrationStatus = IntegrationStatus.DISABLED
     disabled_because: DisabledBecause | None = None
     next_sync_at: Timestamp | None = None
+    next_full_sync_at: Timestamp | None = None
     last_sync: LastSync | None = None
+    last_reading: Id | None = None
 
     @model_validator(mode="after")
     def _types_are_allowed(self) -> Self:

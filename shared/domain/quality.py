@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from shared.domain.errors import Reason
-from shared.domain.model import WireModel
+from shared.domain.model import Id, WireModel
 
 MAX_REPORTED_ERRORS = 100
 
@@ -39,6 +39,12 @@ class DataQualityMetrics(WireModel):
     validation_errors: tuple[ValidationErrorCount, ...]
     completeness: float
     accuracy: float
+
+
+class IntegrationQuality(DataQualityMetrics):
+    """An integration's metrics: those of its last finished run that has read any record, which is named."""
+
+    execution_id: Id
 
 
 class QualityTally(WireModel):

@@ -18,6 +18,9 @@ MAX_JITTER = timedelta(minutes=5)
 JITTER_SHARE = 0.1
 """The longest delay as a share of the time between two runs."""
 
+MOST_RECORDS_PER_RUN = 1_000_000_000_000
+"""The highest bound that may be set."""
+
 
 def _cron(text: str) -> str:
     require_cron(text)
@@ -30,10 +33,12 @@ def _time_zone(name: str) -> str:
 
 
 class SyncConfig(WireModel):
-    """When an integration syncs by itself, and how much it may delete unasked.
+    """When an integration syncs by itself, how much it may delete unasked, and how much one run may read.
 
-    It syncs at an interval, or by a cron expression; else only on request. What a run would delete of an
-    entity beyond `deletion_hold_percent` of its shards waits for a tenant admin.
+    It syncs at an interval, or by a cron expression; else only on request. Such a run reads what changed, and
+    every `full_interval_seconds` everything. What a run would delete of an entity beyond
+    `deletion_hold_percent` of its shards waits for a tenant admin. A run that reads more than
+    `max_records_per_run`, or as many pages of an entity, ends as failed: a source may be without an end.
     """
 
     interval_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
@@ -43,8 +48,12 @@ class SyncConfig(WireModel):
     time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] | None = Field(
         default=None, description="IANA name of the time zone that `cron` is in; UTC unless given."
     )
-
+    full_interval_seconds: Annotated[int, Field(ge=3600, le=90 * 86_400)] | None = Field(
+        default=None,
+        description="How often a run by schedule is a full one, which finds what was deleted without a word.",
+    )
     deletion_hold_percent: Annotated[int, Field(ge=0, le=100)] = 20
+    max_records_per_run: Annotated[int, Field(ge=1, le=MOST_RECORDS_PER_RUN)] = 50_000_000
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -52,6 +61,8 @@ class SyncConfig(WireModel):
             raise blame("cron", "is given beside intervalSeconds; keep one of them")
         if self.time_zone is not None and self.cron is None:
             raise blame("timeZone", "needs cron: an interval has no time of day")
+        if self.full_interval_seconds is not None and self.interval_seconds is None and self.cron is None:
+            raise blame("fullIntervalSeconds", "needs intervalSeconds or cron, whose runs it makes full ones")
         return self
 
 
@@ -72,6 +83,22 @@ def next_time(config: SyncConfig, key: str, now: datetime, due: datetime | None 
     if config.cron is not None:
         return _next_of_cron(config.cron, config.time_zone or "UTC", key, now)
     return None
+
+
+def next_full_time(
+    config: SyncConfig, key: str, now: datetime, due: datetime | None = None
+) -> datetime | None:
+    """Return from when on the next run by schedule is a full one; None where none ever is.
+
+    Args:
+        config: The schedule.
+        key: Names the integration, as for `next_time`.
+        now: The present time.
+        due: When the full run that is being started was due; None begins the rhythm.
+    """
+    if config.full_interval_seconds is None:
+        return None
+    return _next_of_interval(timedelta(seconds=config.full_interval_seconds), key, now, due)
 
 
 def _next_of_interval(interval: timedelta, key: str, now: datetime, due: datetime | None) -> datetime:

@@ -52,7 +52,12 @@ class ExecutionStatus(StrEnum):
 
 
 class SyncCounts(WireModel):
-    """What became of the records of a run."""
+    """What became of the records of a run.
+
+    Attributes:
+        conflicts: Records that were changed on both sides; 0 in an inbound run, where the provider's counts.
+        failed: Records that could not be sent; 0 in an inbound run, which puts aside (`rejected`) or fails.
+    """
 
     read: int = 0
     created: int = 0
@@ -60,6 +65,8 @@ class SyncCounts(WireModel):
     unchanged: int = 0
     deleted: int = 0
     rejected: int = 0
+    conflicts: int = 0
+    failed: int = 0
 
     def __add__(self, other: SyncCounts) -> SyncCounts:
         mine, others = self.model_dump(by_alias=False), other.model_dump(by_alias=False)
@@ -148,6 +155,8 @@ class Checkpoint(StoredModel):
 
     `watermark` is that of the last run that reached its end; `fencing_token` that of the lease under
     which the checkpoint was last written; `source` a hash of what was read and how it was mapped;
+    `deletions_since` takes the watermark's place where everything is to be read again: what is stored was
+    there at that time, and may be gone since;
     `inventory` the last complete reading, where the next one needs it; `held` deletions to be confirmed.
     """
 
@@ -155,6 +164,7 @@ class Checkpoint(StoredModel):
     integration_id: Id
     entity: Id
     watermark: Watermark | None = None
+    deletions_since: Watermark | None = None
     run: RunProgress | None = None
     fencing_token: int = 0
     source: str | None = None
@@ -165,7 +175,27 @@ class Checkpoint(StoredModel):
         """Return the checkpoint for a source: another server or mapping is read from its beginning."""
         if self.source == source:
             return self
-        return self.changed(source=source, watermark=None, run=None, inventory=None, held=None)
+        return self.changed(source=source, inventory=None, held=None, **self._read_again(), run=None)
+
+    def for_run(self, execution_id: str) -> Self:
+        """Return the checkpoint for a run. The one before may have ended on its way, with pages stored."""
+        if self.run is None or self.run.execution_id == execution_id:
+            return self
+        return self if self.watermark is not None else self.changed(**self._read_again())
+
+    def forgotten(self) -> Self:
+        """Return the checkpoint where the provider no longer knows the watermark."""
+        return self.changed(**self._read_again())
+
+    def _read_again(self) -> dict[str, Watermark | None]:
+        """Return the watermarks of what is read from its beginning, while shards of it are there already.
+
+        A first load that has not ended has stored its pages after the moment that its watermark is held to.
+        """
+        known = self.watermark if self.watermark is not None else self.deletions_since
+        if known is None and self.run is not None:
+            known = self.run.watermark
+        return {"watermark": None, "deletions_since": known}
 
     def holds(self, execution_id: str) -> bool:
         """True while what a run's sweep has held waits to be confirmed."""

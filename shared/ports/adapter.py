@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, Reason
 from shared.domain.integration import Integration
+from shared.domain.malformed import NAMELESS_CODES
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.sweeps import Sweep
 from shared.ports.token_source import AuthorizationEndpoint, TokenEndpoint, TokenSource
@@ -40,6 +41,9 @@ class SourceRecord:
 
     Attributes:
         version: What a conditional write sends back; None where the provider tells none.
+        rejection: Why the record can't be read as the provider's document says, with one of
+            MALFORMED_CODES; None for a good one. It is on pages only. Where it has no id of its own,
+            `external_id` is made of its content; where it is no object, `data` has it as `value`.
     """
 
     external_id: str
@@ -47,6 +51,12 @@ class SourceRecord:
     modified_at: str | int | None = None
     deleted: bool = False
     version: str | int | None = None
+    rejection: Reason | None = None
+
+    @property
+    def is_nameless(self) -> bool:
+        """True where nobody knows which record it is."""
+        return self.rejection is not None and self.rejection.code in NAMELESS_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class FetchRequest:
     Attributes:
         entity: Name of the entity in the provider's document.
         watermark: Where an incremental run begins; None reads everything.
+        deletions_since: Where a run that reads everything (`watermark` is None) asks for deletions: what is
+            stored was there at that time. None where nothing is stored, or nobody knows.
         position: The `next_position` of the page before; None for the first.
         page_size: How many records to ask for; the provider may give fewer.
         fields: Dotted paths of all that will be read of a record; None where that is not known.
@@ -66,6 +78,7 @@ class FetchRequest:
     position: Mapping[str, Any] | None
     page_size: int
     fields: frozenset[str] | None = None
+    deletions_since: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,20 @@ class SourcePage:
     next_position: Mapping[str, Any] | None
     watermark: str | int | None
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ListExtras:
+    """What a provider's document declares for an entity's list, besides its pages.
+
+    Attributes:
+        selects_fields: Whether a request can name the fields that it needs.
+        deletions: The position of the first page of a separate list of deletions, which is asked with a
+            watermark; None where there is no such list.
+    """
+
+    selects_fields: bool = False
+    deletions: Mapping[str, Any] | None = None
 
 
 class Adapter(Protocol):
@@ -185,9 +212,21 @@ class AdapterSource(Protocol):
     """Makes adapters."""
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         """Return an adapter for one integration; nothing goes over the network yet.
+
+        Its calls raise AccessDeniedError for entities that the integration may not exchange for a tenant.
+
+        Args:
+            provider: Whose API it is.
+            integration: Has the settings, and says what may be exchanged.
+            credentials: What to sign in with.
+            tenant_id: For whom; None for the integration's own tenant.
 
         Raises:
             ConfigurationError: The integration's settings or its credentials lack what the provider's
@@ -250,6 +289,10 @@ class AdapterSource(Protocol):
 
         An entity that the provider's document does not have is never swept.
         """
+        ...
+
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        """Return what the provider's document declares for the list of one of its entities."""
         ...
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:

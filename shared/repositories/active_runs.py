@@ -9,7 +9,7 @@ from shared.ports.documents import DocumentStore
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.model_repository import ModelRepository
 
-_ID = "active-run"
+ACTIVE_RUN_ID = "active-run"
 
 
 class ActiveRunRepository:
@@ -22,12 +22,12 @@ class ActiveRunRepository:
 
     async def current(self, tenant_id: str, integration_id: str) -> SyncExecution | None:
         """Return the integration's run that has not ended, or None."""
-        slot = await self._models.get((tenant_id, integration_id), _ID)
+        slot = await self._models.get((tenant_id, integration_id), ACTIVE_RUN_ID)
         return await self._unfinished(slot)
 
     async def holds(self, execution: SyncExecution) -> bool:
         """True while this run is the integration's one."""
-        slot = await self._models.get((execution.tenant_id, execution.integration_id), _ID)
+        slot = await self._models.get((execution.tenant_id, execution.integration_id), ACTIVE_RUN_ID)
         return slot is not None and slot.execution_id == execution.id
 
     async def require_none(self, tenant_id: str, integration_id: str) -> None:
@@ -45,13 +45,13 @@ class ActiveRunRepository:
             InvalidStateError: Another run has not ended, or was started at this very moment.
         """
         tenant_id, integration_id = execution.tenant_id, execution.integration_id
-        slot = await self._models.get((tenant_id, integration_id), _ID)
+        slot = await self._models.get((tenant_id, integration_id), ACTIVE_RUN_ID)
         if slot and slot.execution_id == execution.id:
             return
         _refuse(await self._unfinished(slot))
         now = self._clock.now()
         claimed = ActiveRun(
-            id=_ID,
+            id=ACTIVE_RUN_ID,
             tenant_id=tenant_id,
             integration_id=integration_id,
             execution_id=execution.id,
@@ -70,7 +70,7 @@ class ActiveRunRepository:
         The note comes before the look at the run, and a run's end before the look at the note: one of the
         two sees the other.
         """
-        slot = await self._models.get((execution.tenant_id, execution.integration_id), _ID)
+        slot = await self._models.get((execution.tenant_id, execution.integration_id), ACTIVE_RUN_ID)
         if slot is None or slot.execution_id != execution.id:
             return False
         if slot.follow_up is None:
@@ -82,7 +82,7 @@ class ActiveRunRepository:
 
     async def wanted_after(self, tenant_id: str, integration_id: str, execution_id: str) -> str | None:
         """Return the request id of who wants another run after this one, or None."""
-        slot = await self._models.get((tenant_id, integration_id), _ID)
+        slot = await self._models.get((tenant_id, integration_id), ACTIVE_RUN_ID)
         return slot.follow_up if slot and slot.execution_id == execution_id else None
 
     async def _unfinished(self, slot: ActiveRun | None) -> SyncExecution | None:

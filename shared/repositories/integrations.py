@@ -52,6 +52,10 @@ class IntegrationRepository:
         """Return one page of a tenant's integrations."""
         return await self._models.page(Query((tenant_id,), limit=limit, continuation=continuation))
 
+    async def page_of_all(self, limit: int, continuation: str | None = None) -> ModelPage[Integration]:
+        """Return one page of every tenant's integrations; a system sweep."""
+        return await self._models.page(Query((), limit=limit, continuation=continuation, sweep=True))
+
     async def page_of_provider(self, provider_id: str, limit: int) -> ModelPage[Integration]:
         """Return integrations of every tenant that use a provider; a system sweep."""
         where = (Where("providerId", Op.EQ, provider_id),)

@@ -36,7 +36,7 @@ class ModelRepository(Generic[M]):
     async def get(self, partition: Partition, document_id: str) -> M | None:
         """Return one model, or None."""
         found = await self._store.get(self._container, partition, document_id)
-        return self._loaded(found) if found else None
+        return self.loaded(found) if found else None
 
     async def create(self, model: M) -> M:
         """Write a new document.
@@ -67,19 +67,23 @@ class ModelRepository(Generic[M]):
     async def page(self, query: Query) -> ModelPage[M]:
         """Return one page of a query's models. A system sweep leaves out what this version can't read."""
         found = await self._store.query(self._container, query)
-        read = self._readable if query.sweep else self._loaded
+        read = self._readable if query.sweep else self.loaded
         models = (read(document) for document in found.items)
         return ModelPage(tuple(model for model in models if model), found.continuation)
 
     def _readable(self, document: Document) -> M | None:
         try:
-            return self._loaded(document)
+            return self.loaded(document)
         except ConfigurationError as error:
             _log.error("A document is left out", exc_info=error)
             return None
 
-    def _loaded(self, document: Document) -> M:
-        """Read a document; fields that a newer version added are ignored, at any depth."""
+    def loaded(self, document: Document) -> M:
+        """Read a document; fields that a newer version added are ignored, at any depth.
+
+        Raises:
+            ConfigurationError: This version can't read it.
+        """
         try:
             return self._model.model_validate({**document.body, "etag": document.etag}, extra="ignore")
         except ValidationError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain.errors import NotFoundError, Reason
+from shared.domain.malformed import MALFORMED_CODES, NAMELESS_CODES
 from shared.domain.model import Id, StoredModel
 from shared.domain.shards import entity_id_range
 from shared.ports.documents import Delete, Document, DocumentStore, JsonObject, Op, Put, Query, Where
@@ -34,6 +35,16 @@ class QuarantineEntry(StoredModel):
     record: dict[str, Any] | None = None
     held_by: Id | None = None
     page: int | None = None
+
+    @property
+    def is_malformed(self) -> bool:
+        """True where the record is not what the provider's document says, whatever its mapping."""
+        return any(reason.code in MALFORMED_CODES for reason in self.reasons)
+
+    @property
+    def is_nameless(self) -> bool:
+        """True where it has no id either; `external_id` is made of its content."""
+        return any(reason.code in NAMELESS_CODES for reason in self.reasons)
 
 
 class QuarantineRepository:

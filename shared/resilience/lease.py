@@ -29,6 +29,9 @@ LEASE_SECONDS = 60.0
 POLL_SECONDS = 0.5
 """How often somebody who waits for a lease looks whether it is free."""
 
+_MAX_FREED = 1000
+"""So many leases are remembered as this process left them: a run's next step need not read its own."""
+
 _CONTAINER = "leases"
 _log = get_logger("lease")
 
@@ -90,6 +93,7 @@ class Leases:
         self._clock = clock
         self._owner = owner
         self._seconds = seconds
+        self._freed: dict[tuple[str, str], Document] = {}
 
     @contextlib.asynccontextmanager
     async def hold(self, scope: str, name: str, *, patience_seconds: float = 0.0) -> AsyncIterator[Lease]:
@@ -129,19 +133,27 @@ class Leases:
             await self._clock.sleep(POLL_SECONDS)
 
     async def _acquire(self, scope: str, name: str) -> Document:
+        """Take the lease, if it is free: without a look where this process was the last to free it."""
+        freed = self._freed.pop((scope, name), None)
+        if freed:
+            with contextlib.suppress(StaleWriteError):  # somebody else has had it since
+                return await self._take(scope, name, freed)
         held = await self._store.get(_CONTAINER, (scope,), name)
-        now = self._clock.now()
         if held is not None and held.body["owner"] is not None:
-            left = (datetime.fromisoformat(held.body["expiresAt"]) - now).total_seconds()
+            expires_at = datetime.fromisoformat(held.body["expiresAt"])
+            left = (expires_at - self._clock.now()).total_seconds()
             if left > 0:
                 raise LeaseHeldError(f"{name} is being worked on.", retry_after_seconds=left)
-        body = self._body(scope, name, 1 + (held.body["fencingToken"] if held else 0))
         try:
-            etag = await self._store.put(
-                _CONTAINER, body, if_match=held.etag if held else None, if_absent=held is None
-            )
+            return await self._take(scope, name, held)
         except (StaleWriteError, AlreadyExistsError):
             raise LeaseHeldError(f"{name} was taken at this moment.", retry_after_seconds=1) from None
+
+    async def _take(self, scope: str, name: str, held: Document | None) -> Document:
+        body = self._body(scope, name, 1 + (held.body["fencingToken"] if held else 0))
+        etag = await self._store.put(
+            _CONTAINER, body, if_match=held.etag if held else None, if_absent=held is None
+        )
         return Document(body, etag)
 
     async def _keep(self, lease: Lease) -> None:
@@ -173,7 +185,11 @@ class Leases:
                     await self._free(held)
 
     async def _free(self, held: Document) -> None:
-        await self._store.put(_CONTAINER, {**held.body, "owner": None}, if_match=held.etag)
+        body = {**held.body, "owner": None}
+        etag = await self._store.put(_CONTAINER, body, if_match=held.etag)
+        if len(self._freed) >= _MAX_FREED:
+            self._freed.clear()
+        self._freed[held.body["scope"], held.body["id"]] = Document(body, etag)
 
     def _body(self, scope: str, name: str, fencing_token: int) -> JsonObject:
         now = self._clock.now()

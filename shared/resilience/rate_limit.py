@@ -109,7 +109,7 @@ class RateLimiter:
             raise ThrottledError(
                 f"The rate limit of {self._name} has no room for {seconds:.0f} s; try again then.",
                 retry_after_seconds=seconds,
-            )
+            ).of_provider()
 
 
 class RateLimiters:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from shared.domain.connection import Connection
-from shared.domain.errors import CredentialsRejectedError, IntegrationError
+from shared.domain.errors import ConfigurationError, CredentialsRejectedError, IntegrationError
 from shared.domain.integration import Integration
 from shared.domain.provider import Provider
 from shared.ports.adapter import AdapterSource, Credentials
@@ -71,6 +72,21 @@ class AccessTokens:
         cache.keep_only(Present(connection, integration).versions)
         target = Target(connection, integration, provider, endpoint)
         return Credentials(tokens=_Source(cache, self._refresh, target, self._clock))
+
+    async def try_client(
+        self, integration: Integration, provider: Provider, values: Mapping[str, str]
+    ) -> None:
+        """Refresh the tenant's connection with these credentials of the client; what rotates is kept.
+
+        Raises:
+            StopError: The provider does not take them, or the tenant is not connected.
+            RetryableError: The provider does not answer now.
+        """
+        endpoint = self._adapters.token_endpoint(provider, integration)
+        if endpoint is None:
+            raise ConfigurationError("The provider is not signed in to by tokens.")
+        connection = await self._lookup.of(integration, provider)
+        await self._refresh.try_client(Target(connection, integration, provider, endpoint), values)
 
     async def close(self) -> None:
         """Wait until what is being asked for has come and is stored."""

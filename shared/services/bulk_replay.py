@@ -31,8 +31,8 @@ class BulkReplayed(WireModel):
         stored: They became shards, and their entries are gone.
         superseded: Their shards hold this version of the record or a later one; their entries are gone.
         rejected: Rejected again; their entries stay, with the present reasons.
-        not_replayable: Too large to be kept, of an entity that is no longer mapped, or deletions that wait to
-            be confirmed; their entries stay.
+        not_replayable: Too large to be kept, malformed, of an entity that is no longer mapped, or deletions
+            that wait to be confirmed; their entries stay.
         continuation: For the next call, which goes on with the rest; null when every entry was tried.
     """
 
@@ -143,8 +143,8 @@ class BulkReplay:
 
 
 def _is_replayable(entry: QuarantineEntry) -> bool:
-    """Mending a mapping is no word about deletions."""
-    return entry.record is not None and entry.held_by is None
+    """Mending a mapping is no word about deletions, and mends no malformed record."""
+    return entry.record is not None and entry.held_by is None and not entry.is_malformed
 
 
 def _written(place: _Place, following: str | None) -> str | None:

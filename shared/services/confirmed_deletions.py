@@ -8,7 +8,6 @@ from shared.domain.mapping import CompiledMapping
 from shared.domain.sweeps import Sweep
 from shared.domain.sync import Checkpoint, RunProgress, SyncCounts
 from shared.ports.adapter import SourceRecord
-from shared.ports.clock import Clock
 from shared.repositories.quarantine import QuarantineEntry, QuarantineRepository
 from shared.services.page_intake import PageIntake
 from shared.services.run_checkpoints import RunCheckpoints, mapping_of
@@ -32,13 +31,11 @@ class ConfirmedDeletions:
         intake: PageIntake,
         sweeper: Sweeper,
         checkpoints: RunCheckpoints,
-        clock: Clock,
     ) -> None:
         self._entries = entries
         self._intake = intake
         self._sweeper = sweeper
         self._checkpoints = checkpoints
-        self._clock = clock
 
     async def go_on(self, step: Step, checkpoint: Checkpoint, held_by: str, sweep: Sweep) -> RunProgress:
         """Do one step of what a run has held of an entity; return how far it is.
@@ -51,7 +48,7 @@ class ConfirmedDeletions:
         while progress.sweep is None and (batch := await self._batch(checkpoint, held_by, progress)):
             progress = await self._done(step, checkpoint, progress, batch)
             checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
-            if self._clock.monotonic() >= step.deadline:
+            if await step.end.is_reached():
                 return progress
         await self._tidy(step, checkpoint, held_by)
         if checkpoint.holds(held_by) or not progress.pages:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from typing import cast
 
 from shared.domain.connection import AuthKind, Connection, ConnectionStatus, connection_id, token_lease
 from shared.domain.errors import (
-    AlreadyExistsError,
     ConfigurationError,
     CredentialsRejectedError,
     StaleWriteError,
@@ -19,10 +19,9 @@ from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
 from shared.repositories.connections import ConnectionRepository
 from shared.resilience.lease import Leases
-from shared.services.connection_states import ConnectionStates
-from shared.services.credentials import CredentialVault
-from shared.services.grant_vault import SYSTEM, GrantVault
-from shared.services.token_refresh import PATIENCE_SECONDS, REFRESH_TOKEN
+from shared.services.grant_vault import SYSTEM
+from shared.services.granted_connections import Granted, GrantedConnections
+from shared.services.token_refresh import PATIENCE_SECONDS
 
 _BY_A_PERSON = "oauth2AuthorizationCode"
 _OVER = frozenset({ConnectionStatus.REVOKED, ConnectionStatus.DISCONNECTED})
@@ -33,11 +32,9 @@ class ConnectionLookup:
     """Connections by their integrations.
 
     Args:
-        vault: Has what people entered.
-        grants: Keeps refresh tokens.
+        granted: Stores grants.
         connections: The documents.
         adapters: Know how a provider's integrations sign in.
-        states: Told when there is a new connection.
         leases: Keep this apart from refreshes.
         clock: Time.
     """
@@ -45,19 +42,15 @@ class ConnectionLookup:
     def __init__(
         self,
         *,
-        vault: CredentialVault,
-        grants: GrantVault,
+        granted: GrantedConnections,
         connections: ConnectionRepository,
         adapters: AdapterSource,
-        states: ConnectionStates,
         leases: Leases,
         clock: Clock,
     ) -> None:
-        self._vault = vault
-        self._grants = grants
+        self._granted = granted
         self._connections = connections
         self._adapters = adapters
-        self._states = states
         self._leases = leases
         self._clock = clock
 
@@ -66,8 +59,7 @@ class ConnectionLookup:
     ) -> Connection:
         """Return the tenant's connection, or a user's.
 
-        The tenant's is made at its first use where no person has to sign in, or where a tenant admin has
-        entered a refresh token with the credentials.
+        The tenant's is made at its first use where no person has to sign in.
 
         Raises:
             CredentialsRejectedError: There is none yet: somebody has to connect, or to set credentials.
@@ -78,11 +70,9 @@ class ConnectionLookup:
             return await self._with_new_credentials(found, integration)
         if user_id is not None:
             raise CredentialsRejectedError("You are not connected to this integration; connect first.")
-        values = (await self._vault.of(integration, provider)).values
-        token = values.get(REFRESH_TOKEN)
-        if token is None and self._kind(provider) == _BY_A_PERSON:
+        if self._kind(provider) == _BY_A_PERSON:
             raise CredentialsRejectedError("The integration is not connected; connect it first.")
-        return await self._entered(integration, provider, token, SYSTEM, only_first=True)
+        return await self._entered(integration, provider, None, SYSTEM, only_first=True)
 
     async def enter(
         self, integration: Integration, provider: Provider, refresh_token: str, actor: str
@@ -116,38 +106,9 @@ class ConnectionLookup:
             present = await self._connections.find(tenant_id, key)
             if present and only_first:
                 return present
-            base = present or self._new(integration, provider)
-            name, version = (None, None)
-            if token is not None:
-                name, version = await self._grants.put(base, token, actor)
-            stored = await self._stored(
-                base.changed(
-                    status=ConnectionStatus.ACTIVE,
-                    secret_name=name,
-                    secret_version=version,
-                    client_version=integration.credential_version,
-                    expires_at=None,
-                    refresh=None,
-                    fencing_token=lease.fencing_token,
-                    failure=None,
-                    connected_at=self._clock.now(),
-                    disconnected_at=None,
-                    revoked_at_provider=None,
-                    updated_at=self._clock.now(),
-                )
-            )
-        await self._states.connected(stored)
-        return stored
-
-    async def _stored(self, connection: Connection) -> Connection:
-        try:
-            if connection.etag is None:
-                return await self._connections.create(connection)
-            return await self._connections.replace(connection)
-        except (AlreadyExistsError, StaleWriteError):
-            raise UnavailableError(
-                "The connection was changed by somebody else just now; try again."
-            ) from None
+            base = present or new_connection(integration, self._kind(provider), None, self._clock.now())
+            granted = Granted(actor, token, integration.credential_version)
+            return await self._granted.store(base, granted, lease.fencing_token)
 
     async def _with_new_credentials(self, found: Connection, integration: Integration) -> Connection:
         """Let a connection without a grant begin anew once it has other credentials than those refused."""
@@ -167,19 +128,23 @@ class ConnectionLookup:
             present = await self._connections.find(present.tenant_id, present.id)
         raise UnavailableError("The connection is being changed by others just now; try again.")
 
-    def _new(self, integration: Integration, provider: Provider) -> Connection:
-        now = self._clock.now()
-        return Connection(
-            id=connection_id(integration.id),
-            tenant_id=integration.tenant_id,
-            integration_id=integration.id,
-            provider_id=integration.provider_id,
-            provider_category=integration.provider_category,
-            auth_kind=self._kind(provider),
-            connected_at=now,
-            created_at=now,
-            updated_at=now,
-        )
-
     def _kind(self, provider: Provider) -> AuthKind:
         return cast("AuthKind", self._adapters.auth_kind(provider))
+
+
+def new_connection(
+    integration: Integration, kind: AuthKind, user_id: str | None, now: datetime
+) -> Connection:
+    """Return a connection that is not stored yet, the tenant's or a user's."""
+    return Connection(
+        id=connection_id(integration.id, user_id),
+        tenant_id=integration.tenant_id,
+        integration_id=integration.id,
+        provider_id=integration.provider_id,
+        provider_category=integration.provider_category,
+        user_id=user_id,
+        auth_kind=kind,
+        connected_at=now,
+        created_at=now,
+        updated_at=now,
+    )

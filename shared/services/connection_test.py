@@ -18,6 +18,7 @@ from shared.domain.errors import (
     ConfigurationError,
     CredentialsRejectedError,
     IntegrationError,
+    ProviderContractError,
     RetryableError,
     UnavailableError,
 )
@@ -251,7 +252,11 @@ class ConnectionTester:
         self, integration: Integration, provider: Provider, entity: str, credentials: Opening
     ) -> int:
         async with self._opened(integration, provider, credentials) as adapter:
-            return len((await adapter.fetch_page(FetchRequest(entity, None, None, _SAMPLE))).records)
+            records = (await adapter.fetch_page(FetchRequest(entity, None, None, _SAMPLE))).records
+            reasons = [record.rejection for record in records if record.rejection]
+            if reasons and len(reasons) == len(records):
+                raise ProviderContractError(reasons[0].message)
+            return len(records)
 
     async def _search(
         self, integration: Integration, provider: Provider, entity: str, credentials: Opening

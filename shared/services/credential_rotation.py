@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from shared.domain.errors import (
     InvalidRequestError,
     InvalidStateError,
+    RetryableError,
     StaleWriteError,
+    StopError,
     UnavailableError,
 )
 from shared.domain.integration import Integration
@@ -36,17 +39,33 @@ _TRIES = 5
 _log = get_logger("credentials")
 
 
+class ClientTrial(Protocol):
+    """Tries the credentials of a client."""
+
+    async def try_client(
+        self, integration: Integration, provider: Provider, values: Mapping[str, str]
+    ) -> None:
+        """Refresh the tenant's connection with these credentials of the client; what rotates is kept.
+
+        Raises:
+            StopError: The provider does not take them, or the tenant is not connected.
+            RetryableError: The provider does not answer now.
+        """
+        ...
+
+
 class CredentialRotation:
     """Rotates credentials that people enter: keys, passwords, client secrets.
 
-    One rotation of an integration at a time. The integration names the version before the present one, so
-    that whoever comes after a crash disables what the crash left enabled.
+    One rotation of an integration at a time. It begins with disabling whatever a crash of the one before has
+    left enabled. The secret of a client whose users sign in is tried by a refresh of the tenant's connection.
 
     Args:
         integrations, providers: Where the documents are.
         vault: Has the versions.
         adapters: Know which providers have a token endpoint.
         tester: Tries the new credentials.
+        clients: Tries a client's by a refresh.
         leases: Keep rotations apart.
         clock: Time.
     """
@@ -58,6 +77,7 @@ class CredentialRotation:
         vault: CredentialVault,
         adapters: AdapterSource,
         tester: ConnectionTester,
+        clients: ClientTrial,
         leases: Leases,
         clock: Clock,
     ) -> None:
@@ -66,6 +86,7 @@ class CredentialRotation:
         self._vault = vault
         self._adapters = adapters
         self._tester = tester
+        self._clients = clients
         self._leases = leases
         self._clock = clock
 
@@ -76,7 +97,7 @@ class CredentialRotation:
 
         Raises:
             NotFoundError: The tenant has no such integration.
-            InvalidStateError: It has no credentials yet, or they come from signing in at the provider.
+            InvalidStateError: It has no credentials yet.
             InvalidRequestError: They are not what the provider asks for, or it does not accept them.
             UnavailableError: They could not be tried just now. In every case nothing has changed.
             LeaseHeldError: Another rotation is under way.
@@ -117,15 +138,14 @@ class CredentialRotation:
             raise InvalidStateError("The integration has no credentials yet; set them first.")
         provider = await self._providers.get(integration.provider_category, integration.provider_id)
         endpoint = self._adapters.token_endpoint(provider, integration)
-        if endpoint and endpoint.consumes_refresh_token:
-            raise InvalidStateError(
-                "These credentials come from signing in at the provider: connect anew instead."
-            )
-        await self._disable_former(integration)
+        await self._vault.disable_others(integration)
         return _Change(integration, provider, endpoint)
 
     async def _try(self, change: _Change, version: str) -> None:
         """Return when a version works; else disable it and raise."""
+        if change.endpoint and change.endpoint.consumes_refresh_token:
+            await self._try_client(change, version)
+            return
         report = await self._tester.report(change.integration, change.provider, self._opened(change, version))
         failed = next((step for step in report.steps if step.outcome is Outcome.FAILED), None)
         if failed is None or failed.name is StepName.PERFORMANCE:
@@ -136,6 +156,22 @@ class CredentialRotation:
                 f"The credentials could not be tried: {failed.message} Nothing was changed."
             )
         raise InvalidRequestError(_refused(report))
+
+    async def _try_client(self, change: _Change, version: str) -> None:
+        candidate = change.integration.changed(credential_version=version)
+        values = (await self._vault.of(candidate, change.provider)).values
+        try:
+            await self._clients.try_client(change.integration, change.provider, values)
+        except RetryableError as error:
+            await self._vault.set_enabled(change.integration, version, enabled=False)
+            raise UnavailableError(
+                f"The credentials could not be tried: {error} Nothing was changed."
+            ) from None
+        except StopError as error:
+            await self._vault.set_enabled(change.integration, version, enabled=False)
+            raise InvalidRequestError(
+                f"The provider does not take these credentials: {error} Nothing was changed."
+            ) from None
 
     def _opened(self, change: _Change, version: str) -> Callable[[], Awaitable[Credentials]]:
         async def opened() -> Credentials:
@@ -167,14 +203,9 @@ class CredentialRotation:
             except StaleWriteError:
                 present = await self._integrations.get(integration.tenant_id, integration.id)
             else:
-                await self._disable_former(switched)
+                await self._vault.disable_others(switched)
                 return
         raise UnavailableError("The integration is being changed by others just now; try again.")
-
-    async def _disable_former(self, integration: Integration) -> None:
-        """Idempotent: done again by whoever comes after a crash."""
-        if integration.former_credential_version:
-            await self._vault.set_enabled(integration, integration.former_credential_version, enabled=False)
 
     def _former(self, integration: Integration, versions: Sequence[StoredVersion]) -> StoredVersion:
         named = {stored.version: stored for stored in versions}

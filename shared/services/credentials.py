@@ -27,9 +27,8 @@ CACHE_SECONDS = 300.0
 
 MAX_CACHED = 1000
 
-_SYSTEM = "system"
-_FOLLOWS = "follows"
-"""The tag of a rotation: the version that it takes the place of."""
+REFRESH_TOKEN = "refreshToken"  # noqa: S105 - the credential's name
+"""Comes from connecting, and is kept with the connection (`grant_vault`), also where somebody enters it."""
 
 
 class CredentialVersion(WireModel):
@@ -94,14 +93,19 @@ class CredentialVault:
     ) -> tuple[str, CredentialVersion]:
         """Store credentials as a new version of the integration's secret; return its name and version.
 
+        A refresh token among the values is not stored here.
+
         Raises:
             InvalidRequestError: Not exactly what the provider asks for; names the fields, never a value.
         """
         self._check(provider, values)
-        name = credential_secret_name(integration.tenant_id, integration.id, provider.id)
+        name = integration.credential_secret_name or credential_secret_name(
+            integration.tenant_id, integration.id, provider.id
+        )
+        entered = {key: value for key, value in values.items() if key != REFRESH_TOKEN}
         secrets = await self._open_secrets()
         await secrets.recover(name)
-        stored = await secrets.set(name, json.dumps(dict(values)), {"actor": actor})
+        stored = await secrets.set(name, json.dumps(entered), {"actor": actor})
         return name, CredentialVersion(version=stored.version, created_at=stored.created_at)
 
     async def of(self, integration: Integration, provider: Provider) -> Credentials:
@@ -111,34 +115,13 @@ class CredentialVault:
             CredentialsRejectedError: The provider asks for some, and none are stored or they are disabled.
             UnavailableError: The secret store does not answer.
         """
-        if not self._adapters.credential_fields(provider):
+        if not self._adapters.entered_fields(provider):
             return NO_CREDENTIALS
         name, version = _names(integration)
         cached = self._cache.get((name, version))
         if cached and cached.until > self._clock.monotonic():
             return cached.credentials
         return await self._load(name, version)
-
-    async def rotate(self, integration: Integration, values: Mapping[str, str]) -> str:
-        """Store what the provider has put in the place of an integration's credentials; return the version.
-
-        The integration does not name it yet; until then `unnamed_rotation` finds it.
-        """
-        name, version = _names(integration)
-        secrets = await self._open_secrets()
-        stored = await secrets.set(name, json.dumps(dict(values)), {"actor": _SYSTEM, _FOLLOWS: version})
-        return stored.version
-
-    async def unnamed_rotation(self, integration: Integration) -> str | None:
-        """Return the version that a rotation has stored and a crash kept the integration from naming.
-
-        Raises:
-            CredentialsRejectedError: There are no credentials, or they are disabled.
-            UnavailableError: The secret store does not answer.
-        """
-        name, version = _names(integration)
-        newest = (await self._get(name, None)).properties
-        return newest.version if newest.tags.get(_FOLLOWS) == version else None
 
     async def versions(self, integration: Integration) -> Sequence[StoredVersion]:
         """Return every stored version of an integration's credentials, newest first."""
@@ -166,10 +149,19 @@ class CredentialVault:
         self._cache.pop((name, version), None)
         await (await self._open_secrets()).set_enabled(name, version, enabled=enabled)
 
+    async def disable_others(self, integration: Integration) -> None:
+        """Disable every version but the one in use: replaced ones, and what recovering has brought back."""
+        name, current = _names(integration)
+        for version in await (await self._open_secrets()).versions(name):
+            if version.enabled and version.version != current:
+                await self.set_enabled(integration, version.version, enabled=False)
+
     async def delete(self, integration: Integration) -> None:
-        """Delete an integration's secret, if it has one."""
-        if integration.credential_secret_name is not None:
-            await (await self._open_secrets()).delete(integration.credential_secret_name)
+        """Delete an integration's secret, if it has one, and forget it. Idempotent."""
+        name = integration.credential_secret_name
+        if name is not None:
+            self._cache = {key: cached for key, cached in self._cache.items() if key[0] != name}
+            await (await self._open_secrets()).delete(name)
 
     async def _load(self, name: str, version: str) -> Credentials:
         credentials = Credentials(json.loads((await self._get(name, version)).value))
@@ -185,12 +177,13 @@ class CredentialVault:
             raise CredentialsRejectedError("The integration's credentials are gone or disabled.") from None
 
     def _check(self, provider: Provider, values: Mapping[str, str]) -> None:
-        wanted = set(self._adapters.credential_fields(provider))
+        known = set(self._adapters.credential_fields(provider))
+        wanted = set(self._adapters.entered_fields(provider))
         problems = [Problem(f"values.{name}", "is missing; add it") for name in sorted(wanted - set(values))]
         asked = ", ".join(sorted(wanted)) or "nothing"
         problems += [
             Problem(f"values.{name}", f"unknown; the provider asks for {asked}")
-            for name in sorted(set(values) - wanted)
+            for name in sorted(set(values) - known)
         ]
         if problems:
             raise InvalidRequestError("These are not the credentials that the provider asks for.", problems)

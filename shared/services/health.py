@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -20,6 +21,7 @@ MAX_NAMED = 50
 LATE = timedelta(minutes=15)
 """The scheduler looks every minute: who is due for this long has been forgotten."""
 
+_PAGE = 200
 _UNTOLD = "Its record says why."
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
@@ -66,6 +68,13 @@ class HealthReport(WireModel):
     last_checked_at: Timestamp
 
 
+class IntegrationTotals(WireModel):
+    """How many integrations have which status, and how well the active ones are; nothing of any tenant."""
+
+    by_status: dict[str, int]
+    by_health: dict[str, int]
+
+
 class Health:
     """Judges integrations by how their last run ended; no provider needs a connection yet."""
 
@@ -78,13 +87,32 @@ class Health:
         judged = _Judged()
         continuation = None
         while True:
-            page = await self._integrations.page(tenant_id, 200, continuation)
+            page = await self._integrations.page(tenant_id, _PAGE, continuation)
             for item in page.items:
                 if item.status is IntegrationStatus.ACTIVE:
                     judged.add(item, self._clock.now())
             continuation = page.continuation
             if continuation is None:
                 return judged.report(self._clock.now())
+
+    async def totals(self) -> IntegrationTotals:
+        """Count the integrations of all tenants; a system sweep."""
+        by_status, by_health = _none_of(IntegrationStatus), _none_of(get_args(HealthStatus))
+        continuation = None
+        while True:
+            page = await self._integrations.page_of_all(_PAGE, continuation)
+            for item in page.items:
+                by_status[item.status] += 1
+                if item.status is IntegrationStatus.ACTIVE:
+                    by_health[_state(item, self._clock.now())[0]] += 1
+            continuation = page.continuation
+            if continuation is None:
+                return IntegrationTotals(by_status=by_status, by_health=by_health)
+
+
+def _none_of(names: Iterable[str]) -> dict[str, int]:
+    """Begin to count: charts need a zero where there is none of a kind."""
+    return {str(name): 0 for name in names}
 
 
 class _Judged:

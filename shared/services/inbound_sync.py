@@ -16,7 +16,6 @@ from shared.domain.errors import (
     IntegrationError,
     LeaseHeldError,
     NotFoundError,
-    ProviderContractError,
     ResyncRequiredError,
     RetryableError,
     StopError,
@@ -25,29 +24,29 @@ from shared.domain.errors import (
 from shared.domain.integration import Integration, IntegrationStatus
 from shared.domain.mapping import CompiledMapping
 from shared.domain.provider import Provider, ProviderStatus
-from shared.domain.sweeps import Sweep, SweepProgress
+from shared.domain.sweeps import Sweep
 from shared.domain.sync import (
     Checkpoint,
     RunProgress,
     SyncExecution,
     SyncMessage,
-    SyncMode,
 )
-from shared.ports.adapter import Adapter, AdapterSource, FetchRequest, SourcePage
+from shared.ports.adapter import Adapter, AdapterSource
 from shared.ports.clock import Clock
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Lease, Leases
 from shared.services.confirmed_deletions import ConfirmedDeletions
 from shared.services.credentials import CredentialSource
-from shared.services.guarded_intake import GuardedIntake, SettledPage
+from shared.services.guarded_intake import GuardedIntake
 from shared.services.page_reader import read_pages
 from shared.services.read_ahead import ReadAhead
-from shared.services.run_checkpoints import RunCheckpoints, mapping_of
+from shared.services.run_checkpoints import RunCheckpoints, as_mapped, mapping_of
 from shared.services.run_records import RunRecords
+from shared.services.run_steps import advanced, first_request, from_the_beginning, next_part
 from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests, step_message
-from shared.services.sync_step import Step
+from shared.services.sync_step import Step, StepEnd
 from shared.services.sync_turns import SyncTurns
 from shared.telemetry.logs import add_to_log_context, get_logger, log_context
 from shared.telemetry.request_charge import metered, units_so_far
@@ -60,8 +59,9 @@ class StepLimits:
     """How much one step may do.
 
     Attributes:
-        max_records: So many records at most, or one page if that has more.
-        max_seconds: No page is begun after this time.
+        max_records: So many records at most. A page that has more is stored in slices of so many, all in one
+            step as long as there is time: the step after it has to fetch the page again.
+        max_seconds: No page or slice is begun after this time.
         timeout_seconds: The step is cancelled after this time; the pages that it has stored are kept.
     """
 
@@ -178,12 +178,15 @@ class InboundSync:
 
     async def _ended(self, message: SyncMessage) -> None:
         """Do what follows a run's end. Who finds the run ended does it again: a crash leaves nothing out."""
+        await self._ahead.forget(message.execution_id)
         integration = await self._integrations.find(message.tenant_id, message.integration_id)
         if integration:
             await self._requests.follow_up(integration, message.execution_id)
         await self._turns.leave(message)
 
     async def _in_time(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
+        step = {"metadata": {"executionId": message.execution_id, "part": message.part}}
+        _log.debug("step begins", extra=step)
         try:
             async with asyncio.timeout(self._limits.timeout_seconds):
                 return await self._locked(message, lease)
@@ -192,6 +195,8 @@ class InboundSync:
             raise UnavailableError(
                 f"The step took longer than {limit:.0f} s; what it stored is kept."
             ) from None
+        finally:
+            _log.debug("step ends", extra=step)
 
     async def _locked(self, message: SyncMessage, lease: Lease) -> SyncMessage | None:
         execution = await self._records.unfinished(message.tenant_id, message.execution_id)
@@ -214,24 +219,31 @@ class InboundSync:
 
     async def _step(self, part: int, execution: SyncExecution, lease: Lease) -> SyncMessage | None:
         """Do the step of this number, unless it is done already; return the next, or None at the end."""
-        _, integration = await asyncio.gather(
-            self._records.require_current(execution), self._integration(execution)
+        stored, integration = await asyncio.gather(
+            self._records.checkpoints(execution), self._integration(execution)
         )
         add_to_log_context(provider_id=integration.provider_id)
-        loading = (self._checkpoints.load(integration, entity) for entity in execution.entities)
-        provider, checkpoints = await asyncio.gather(self._provider(integration), asyncio.gather(*loading))
+        provider = await self._provider(integration)
+        checkpoints = [as_mapped(integration, checkpoint) for checkpoint in stored]
         progress = [checkpoint.progress_of(execution.id) for checkpoint in checkpoints]
-        if part == _next_part(progress):
+        if part == next_part(progress):
             execution = await self._records.started(execution)
-            step = Step(execution, integration, lease, self._clock.monotonic() + self._limits.max_seconds)
+            read = sum(entity.counts.read for entity in progress)
+            step = Step(execution, integration, lease, self._end_of(execution), read)
             progress = await self._go_on(step, provider, checkpoints)
         execution = execution.changed(request_units=round(execution.request_units + units_so_far(), 2))
         if not all(entity.done for entity in progress):
             await self._records.advanced(execution, progress)
-            return step_message(execution, _next_part(progress))
+            return step_message(execution, next_part(progress))
         _log.debug("phase complete")
         await self._records.completed(execution, progress)
         return None
+
+    def _end_of(self, execution: SyncExecution) -> StepEnd:
+        async def has_ended() -> bool:
+            return await self._records.unfinished(execution.tenant_id, execution.id) is None
+
+        return StepEnd(self._clock, self._limits.max_seconds, has_ended)
 
     async def _integration(self, execution: SyncExecution) -> Integration:
         integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
@@ -272,7 +284,7 @@ class InboundSync:
         self, step: Step, provider: Provider, checkpoint: Checkpoint, sweep: Sweep
     ) -> RunProgress:
         credentials = await self._vault.of(step.integration, provider)
-        adapter = self._adapters.open(provider, step.integration, credentials)
+        adapter = self._adapters.open(provider, step.integration, credentials, step.execution.tenant_id)
         return await self._read_entity(step, adapter, checkpoint, sweep)
 
     async def _read_entity(
@@ -280,59 +292,40 @@ class InboundSync:
     ) -> RunProgress:
         mapping = mapping_of(step.integration, checkpoint.entity)
         compiled = CompiledMapping(mapping)
+        checkpoint = checkpoint.for_run(step.execution.id)
         progress = checkpoint.progress_of(step.execution.id).beginning_step()
-        request = FetchRequest(
-            entity=mapping.entity,
-            watermark=None if step.execution.mode is SyncMode.FULL else checkpoint.watermark,
-            position=progress.position,
-            page_size=self._limits.max_records,
-            fields=mapping.fields_read(),
-        )
-        reading = read_pages(adapter, step.execution.id, request, self._limits.max_records, self._ahead)
+        max_records = self._limits.max_records
+        request = first_request(step.execution.mode, mapping, checkpoint, progress, max_records)
+        reading = read_pages(adapter, step.execution.id, request, max_records, self._ahead)
         swept = sweep is not Sweep.NEVER and request.watermark is None
-        intake = self._intake.begin()
+        intake, room = self._intake.begin(), step.room_after(progress)
         try:
             async with aclosing(reading) as pages:
                 async for page in pages:
+                    room.require(progress, len(page.records))
                     context = step.page(mapping, progress.pages)
                     stored = await intake.store(context, page.records, compiled, progress)
                     if swept:
                         await self._sweeper.mark(context, page.records)
-                    progress = _advanced(progress, page, stored, swept=swept and page.complete)
+                    progress = advanced(progress, page, stored, swept=swept and page.complete)
                     checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease)
-                    if self._clock.monotonic() >= step.deadline:
+                    if await step.end.is_reached():
                         break
         except ResyncRequiredError as error:
-            progress = _from_the_beginning(checkpoint, progress, error)
-            await self._checkpoints.save(checkpoint, progress, step.lease, watermark=None)
+            return await self._start_over(step, checkpoint, progress, error, sweep)
         return progress
 
-
-def _next_part(progress: list[RunProgress]) -> int:
-    """Number a step by what was saved before it: a step that is done twice is found to be done."""
-    return 1 + sum(entity.saves for entity in progress)
-
-
-def _from_the_beginning(
-    checkpoint: Checkpoint, progress: RunProgress, error: ResyncRequiredError
-) -> RunProgress:
-    """Return the progress of a run whose provider no longer knows where it was: it reads everything again."""
-    if checkpoint.watermark is None and progress.position is None:
-        raise ProviderContractError(f"The provider refuses even to start from the beginning: {error}")
-    return progress.model_copy(update={"pages": progress.pages + 1, "position": None, "watermark": None})
-
-
-def _advanced(progress: RunProgress, page: SourcePage, stored: SettledPage, *, swept: bool) -> RunProgress:
-    last = page.next_position is None
-    return RunProgress(
-        execution_id=progress.execution_id,
-        pages=progress.pages + 1,
-        position=dict(page.next_position) if page.next_position is not None else None,
-        watermark=page.watermark if page.watermark is not None else progress.watermark,
-        counts=progress.counts + stored.counts,
-        quality=progress.quality + stored.quality,
-        told=stored.told,
-        sweep=SweepProgress() if last and swept else None,
-        done=last and not swept,
-        steps=progress.steps,
-    )
+    async def _start_over(
+        self,
+        step: Step,
+        checkpoint: Checkpoint,
+        progress: RunProgress,
+        error: ResyncRequiredError,
+        sweep: Sweep,
+    ) -> RunProgress:
+        """Read everything, because the provider no longer knows the watermark or the place in its list."""
+        restarted = from_the_beginning(checkpoint, progress, error)
+        if progress.pages == 0 and sweep is not Sweep.NEVER:  # the page that was refused is numbered too
+            await self._sweeper.mark(step.page(mapping_of(step.integration, checkpoint.entity), 0), ())
+        await self._checkpoints.save(checkpoint.forgotten(), restarted, step.lease)
+        return restarted

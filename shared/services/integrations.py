@@ -21,17 +21,15 @@ from shared.domain.errors import (
 from shared.domain.integration import Integration, IntegrationSettings, IntegrationStatus
 from shared.domain.model import Id
 from shared.domain.provider import Provider, ProviderStatus
-from shared.domain.schedule import next_time
+from shared.domain.schedule import next_full_time, next_time
 from shared.domain.validation import to_problems
 from shared.ports.adapter import AdapterSource
 from shared.ports.clock import Clock
-from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.model_repository import ModelPage
 from shared.repositories.providers import ProviderRepository
 from shared.services.connection_lookup import ConnectionLookup
-from shared.services.credentials import CredentialVault, CredentialVersion
-from shared.services.token_refresh import REFRESH_TOKEN
+from shared.services.credentials import REFRESH_TOKEN, CredentialVault, CredentialVersion
 
 _TRIES = 5
 
@@ -49,7 +47,6 @@ class Integrations:
         self,
         integrations: IntegrationRepository,
         providers: ProviderRepository,
-        active_runs: ActiveRunRepository,
         adapters: AdapterSource,
         vault: CredentialVault,
         lookup: ConnectionLookup,
@@ -57,7 +54,6 @@ class Integrations:
     ) -> None:
         self._integrations = integrations
         self._providers = providers
-        self._active_runs = active_runs
         self._adapters = adapters
         self._vault = vault
         self._lookup = lookup
@@ -155,8 +151,8 @@ class Integrations:
     ) -> CredentialVersion:
         """Store an integration's static credentials; its next step uses them.
 
-        The secret comes first: a crash before the integration names it leaves the former version in use. A
-        refresh token among them becomes the tenant connection's.
+        The secret comes first: a crash before the integration names it leaves the former version in use. Once
+        it is named, all others are disabled. A refresh token among the values becomes the connection's.
 
         Raises:
             NotFoundError: The tenant has no such integration.
@@ -178,27 +174,10 @@ class Integrations:
             )
 
         changed = await self._change(tenant_id, integration_id, None, apply)
+        await self._vault.disable_others(changed)
         if refresh_token := values.get(REFRESH_TOKEN):
             await self._lookup.enter(changed, provider, refresh_token, actor)
         return stored
-
-    async def delete(self, tenant_id: str, integration_id: str, etag: str | None) -> None:
-        """Remove a disabled integration without a run under way, and its secret. Its shards and runs stay.
-
-        Raises:
-            NotFoundError: The tenant has no such integration.
-            InvalidStateError: It is active, or a run has not ended.
-            StaleWriteError: `etag` is not that of the stored version, or it was changed at this moment.
-        """
-        integration = await self._integrations.get(tenant_id, integration_id)
-        _require_revision(integration, etag)
-        if integration.status is IntegrationStatus.ACTIVE:
-            raise InvalidStateError("The integration is active; disable it first.")
-        run = await self._active_runs.current(tenant_id, integration_id)
-        if run:
-            raise InvalidStateError(f"Execution {run.id} has not ended yet; try again when it has.")
-        await self._vault.delete(integration)
-        await self._integrations.delete(integration)
 
     async def _change(
         self,
@@ -219,8 +198,13 @@ class Integrations:
         raise UnavailableError("The integration is being changed by others just now; try again.")
 
     def _scheduled(self, integration: Integration) -> Integration:
-        first = next_time(integration.sync_config, integration.id, self._clock.now())
-        return integration.changed(next_sync_at=first)
+        """Begin the rhythm anew. A full run stays due: changes must not put it off for ever."""
+        config, key, now = integration.sync_config, integration.id, self._clock.now()
+        full, earlier = next_full_time(config, key, now), integration.next_full_sync_at
+        return integration.changed(
+            next_sync_at=next_time(config, key, now),
+            next_full_sync_at=min(full, earlier) if full and earlier else full,
+        )
 
     async def _provider_of(self, integration: Integration) -> Provider:
         return await self._providers.get(integration.provider_category, integration.provider_id)

@@ -125,8 +125,10 @@ class PageIntake:
         """
         require_access(page.integration, page.tenant_id, page.mapping.shard_type_id, "store")
         latest = {record.external_id: record for record in records}
-        settled: list[_Batch] = []
-        for some in _in_batches(latest.values(), READ_AT_ONCE):
+        malformed = [record for record in latest.values() if record.rejection]
+        well_formed = [one for one in latest.values() if not one.rejection] if malformed else latest.values()
+        settled = [await self._settled(page, _malformed(page, malformed))] if malformed else []
+        for some in _in_batches(well_formed, READ_AT_ONCE):
             known, changed = await self._compared(page, some, mapping)
             settled += [known, *await self._write_changed(page, changed, mapping)]
         outcomes = [outcome for batch in settled for outcome in batch.outcomes.values()]
@@ -235,6 +237,20 @@ class PageIntake:
             "createdAt": now,
             "updatedAt": now,
         }
+
+
+def _malformed(page: PageContext, records: Sequence[SourceRecord]) -> _Batch:
+    return _Batch(
+        rejections=[
+            _Rejection(
+                shard_id(page.integration_id, page.mapping.entity, record.external_id),
+                record,
+                RecordRejectedError.because_of([record.rejection]),
+            )
+            for record in records
+            if record.rejection
+        ]
+    )
 
 
 def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

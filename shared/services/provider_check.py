@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from shared.domain.errors import ConfigurationError, IntegrationError, Problem
@@ -10,18 +11,12 @@ from shared.domain.model import WireModel
 from shared.domain.provider import Provider, ProviderDocument
 from shared.domain.record_shapes import FieldShape, FieldTally, shape_of
 from shared.domain.sync import Watermark
-from shared.ports.adapter import Adapter, AdapterSource, Credentials, FetchRequest, SourcePage
+from shared.ports.adapter import Adapter, AdapterSource, Credentials, FetchRequest, ListExtras, SourcePage
 from shared.ports.clock import Clock
+from shared.services.provider_reads import DeclaredReads, Failure, ReadStep, Seen
 
 PAGE_SIZE = 100
 """Records asked for at once: the size of a batch."""
-
-
-class Failure(WireModel):
-    """Why a request failed: the error's code, and its sentence."""
-
-    code: str
-    message: str
 
 
 class Incremental(WireModel):
@@ -36,16 +31,19 @@ class EntityReport(WireModel):
     """What the API answered for one entity. It tells types and shapes, never a value.
 
     Attributes:
+        malformed: How many records by the reason that stands against them.
         repeated_ids: Records whose id had come before: the pages overlap, or are all the same one.
         more_pages: Whether there is a page after those that were read.
         id, modified, watermark: Their shapes; None where there is none.
         seconds: How long each request took, with what the adapter repeated.
+        steps: The other requests for reading that the document declares.
     """
 
     entity: str
     pages: int = 0
     records: int = 0
     deleted: int = 0
+    malformed: dict[str, int] = {}
     repeated_ids: int = 0
     more_pages: bool = False
     id: str | None = None
@@ -54,12 +52,14 @@ class EntityReport(WireModel):
     fields: tuple[FieldShape, ...] = ()
     seconds: tuple[float, ...] = ()
     incremental: Incremental | None = None
+    steps: tuple[ReadStep, ...] = ()
     error: Failure | None = None
 
     @property
     def problems(self) -> list[str]:
         """What is wrong, each with what to do."""
         found = [self.error.message] if self.error else []
+        found += [f"{count} of {self.records} records: {reason}" for reason, count in self.malformed.items()]
         if self.repeated_ids:
             found.append(
                 f"{self.repeated_ids} ids came more than once; check `pagination` (does the API know the"
@@ -67,6 +67,7 @@ class EntityReport(WireModel):
             )
         if self.incremental and self.incremental.error:
             found.append(f"asking for changes failed: {self.incremental.error.message}")
+        found += [f"`{step.name}` failed: {step.error.message}" for step in self.steps if step.error]
         return found
 
     @property
@@ -87,13 +88,17 @@ class _Reading:
         self.watermark: Watermark | None = None
         self._report = report
         self._tally = FieldTally()
+        self._living_id: str | None = None
         self._ids: set[str] = set()
 
     def add(self, page: SourcePage, seconds: float) -> None:
-        before, last = self._report, page.records[-1] if page.records else None
+        before = self._report
+        last = next((record for record in reversed(page.records) if not record.rejection), None)
         for record in page.records:
-            if not record.deleted:
+            if not record.deleted and not record.rejection:
                 self._tally.add(record.data)
+                self._living_id = self._living_id or record.external_id
+        reasons = Counter(record.rejection.message for record in page.records if record.rejection)
         known = len(self._ids)
         self._ids.update(record.external_id for record in page.records)
         self.watermark = page.watermark if page.watermark is not None else self.watermark
@@ -102,6 +107,7 @@ class _Reading:
             pages=before.pages + 1,
             records=before.records + len(page.records),
             deleted=before.deleted + sum(record.deleted for record in page.records),
+            malformed=dict(Counter(before.malformed) + reasons),
             repeated_ids=before.repeated_ids + len(page.records) - (len(self._ids) - known),
             more_pages=page.next_position is not None,
             id=shape_of(last.external_id) if last else before.id,
@@ -109,7 +115,10 @@ class _Reading:
             seconds=(*before.seconds, round(seconds, 3)),
         )
 
-    def told(self, **more: Failure | Incremental) -> EntityReport:
+    def seen(self) -> Seen:
+        return Seen(self._living_id, self._tally.shapes(), self.watermark)
+
+    def told(self, **more: object) -> EntityReport:
         known = {"fields": self._tally.shapes(), "watermark": _shape(self.watermark)}
         return self._report.model_copy(update={**known, **more})
 
@@ -137,7 +146,9 @@ class ProviderChecker:
         entities: Sequence[str] = (),
         pages: int = 2,
     ) -> list[EntityReport]:
-        """Read the first pages of entities, then what changed since; what fails is part of the reports.
+        """Read the first pages of entities, what changed since, and whatever else the document lets read.
+
+        What fails is part of the reports. Nothing is written at the provider.
 
         Args:
             document: Without problems.
@@ -156,7 +167,8 @@ class ProviderChecker:
             )
         adapter = self._open(document, settings, credentials)
         try:
-            return [await self._tried(adapter, entity, pages) for entity in entities or known]
+            extras = {entity: self._adapters.list_extras(document, entity) for entity in entities or known}
+            return [await self._tried(adapter, entity, extras[entity], pages) for entity in extras]
         finally:
             await adapter.close()
 
@@ -186,15 +198,16 @@ class ProviderChecker:
                 f"The document asks for these credentials, no more and no less: {', '.join(asked) or 'none'}."
             )
 
-    async def _tried(self, adapter: Adapter, entity: str, pages: int) -> EntityReport:
+    async def _tried(self, adapter: Adapter, entity: str, extras: ListExtras, pages: int) -> EntityReport:
         reading = _Reading(EntityReport(entity=entity))
         try:
             await self._read(adapter, entity, pages, reading)
         except IntegrationError as error:
-            return reading.told(error=_failure(error))
-        if reading.watermark is None:
-            return reading.told()
-        return reading.told(incremental=await self._changes(adapter, entity, reading.watermark))
+            return reading.told(error=Failure.of(error))
+        seen = reading.seen()
+        changes = None if seen.watermark is None else await self._changes(adapter, entity, seen.watermark)
+        steps = await DeclaredReads(adapter, entity, extras, seen, self._clock).tried()
+        return reading.told(incremental=changes, steps=steps)
 
     async def _read(self, adapter: Adapter, entity: str, pages: int, reading: _Reading) -> None:
         position = None
@@ -214,14 +227,10 @@ class ProviderChecker:
                 (await adapter.fetch_page(FetchRequest(entity, watermark, None, PAGE_SIZE))).records
             )
         except IntegrationError as error:
-            failure = _failure(error)
+            failure = Failure.of(error)
         seconds = round(self._clock.monotonic() - started, 3)
         return Incremental(records=records, seconds=seconds, error=failure)
 
 
 def _shape(value: Watermark | None) -> str | None:
     return None if value is None else shape_of(value)
-
-
-def _failure(error: IntegrationError) -> Failure:
-    return Failure(code=error.code, message=str(error))

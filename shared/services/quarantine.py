@@ -94,10 +94,22 @@ class Quarantine:
         mapping = _mapping(integration, entry.entity)
         if entry.record is None:
             raise InvalidStateError("The record was too large to be kept; sync it again instead.")
+        if entry.is_malformed:
+            raise InvalidStateError(_malformed(entry))
         taken = await self._retaking.take([entry], integration, mapping, self._new_id(), lease)
         if taken.rejected:
             raise InvalidStateError(f"The record was rejected again: {', '.join(taken.codes)}.")
         return Replayed(outcome="superseded" if taken.superseded else "stored", shard_id=entry.id)
+
+
+def _malformed(entry: QuarantineEntry) -> str:
+    """Say what to do about a record that no mapping can mend."""
+    codes = ", ".join(reason.code for reason in entry.reasons)
+    end = "discard this entry" if entry.is_nameless else "the record leaves quarantine then"
+    return (
+        f"The record came malformed ({codes}), so that it can't be mapped. Correct it at its source, or the"
+        f" provider's document, and sync in full; {end}."
+    )
 
 
 def _mapping(integration: Integration, entity: str) -> EntityMapping:

@@ -9,7 +9,7 @@ from shared.ports.adapter import Adapter, FetchRequest, SourcePage
 from shared.ports.clock import Clock
 
 KEPT_SECONDS = 60.0
-"""A page is forgotten after this time: the follow-up message is usually handled within milliseconds."""
+"""A page is forgotten when any run comes after this time: a follow-up message usually takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ class ReadAhead:
         self, run: str, request: FetchRequest, fetch: asyncio.Task[SourcePage], adapter: Adapter
     ) -> None:
         """Take over a fetch that is under way, and its adapter."""
-        await self._forget(run)
+        await self.forget(run)
+        await self._forget_outdated()
         if len(self._kept) >= self.capacity:
-            await self._forget(next(iter(self._kept)))
+            await self.forget(next(iter(self._kept)))
         self._kept[run] = _Kept(request, fetch, adapter, self._clock.monotonic() + KEPT_SECONDS)
 
     async def take(self, run: str, request: FetchRequest) -> SourcePage | None:
@@ -52,22 +53,29 @@ class ReadAhead:
         Raises:
             RetryableError, StopError: As the adapter raised them.
         """
+        await self._forget_outdated()
         kept = self._kept.get(run)
-        if kept is None or kept.request != request or self._clock.monotonic() > kept.until:
+        if kept is None or kept.request != request:
             return None
         try:
             return await kept.fetch
         finally:
-            await self._forget(run)
+            await self.forget(run)
 
     async def close(self) -> None:
         """Forget everything. Idempotent."""
         for run in list(self._kept):
-            await self._forget(run)
+            await self.forget(run)
 
-    async def _forget(self, run: str) -> None:
+    async def forget(self, run: str) -> None:
+        """Give up the page of a run, if there is one: nobody will ask for it. Idempotent."""
         kept = self._kept.pop(run, None)
         if kept:
             kept.fetch.cancel()
             await asyncio.gather(kept.fetch, return_exceptions=True)
             await kept.adapter.close()
+
+    async def _forget_outdated(self) -> None:
+        now = self._clock.monotonic()
+        for run in [run for run, kept in self._kept.items() if now > kept.until]:
+            await self.forget(run)

@@ -30,8 +30,7 @@ class RunCheckpoints:
         Raises:
             ConfigurationError: The entity is not mapped.
         """
-        checkpoint = await self._checkpoints.load(integration.tenant_id, integration.id, entity)
-        return checkpoint.reading(_source(integration, mapping_of(integration, entity)))
+        return as_mapped(integration, await self.stored(integration.tenant_id, integration.id, entity))
 
     async def stored(self, tenant_id: str, integration_id: str, entity: str) -> Checkpoint:
         """Return an entity's checkpoint as it is stored, whatever is mapped now."""
@@ -50,13 +49,22 @@ class RunCheckpoints:
         if checkpoint.fencing_token > lease.fencing_token:
             raise LeaseLostError("A later holder of the lease has gone on with this run.")
         if progress.done and progress.watermark is not None:
-            changes["watermark"] = progress.watermark
+            changes |= {"watermark": progress.watermark, "deletions_since": None}
         try:
             return await self._checkpoints.save(
                 checkpoint.changed(run=progress, fencing_token=lease.fencing_token, **changes)
             )
         except (StaleWriteError, AlreadyExistsError):
             raise LeaseLostError("Another process has gone on with this run.") from None
+
+
+def as_mapped(integration: Integration, checkpoint: Checkpoint) -> Checkpoint:
+    """Return a stored checkpoint, at its beginning if its source or mapping is another by now.
+
+    Raises:
+        ConfigurationError: The entity is not mapped.
+    """
+    return checkpoint.reading(_source(integration, mapping_of(integration, checkpoint.entity)))
 
 
 def mapping_of(integration: Integration, entity: str) -> EntityMapping:

@@ -16,8 +16,9 @@ from shared.domain.errors import (
     UnavailableError,
 )
 from shared.domain.integration import MAX_REASON, LastSync
-from shared.domain.quality import DataQualityMetrics, QualityTally
+from shared.domain.quality import IntegrationQuality, QualityTally
 from shared.domain.sync import (
+    Checkpoint,
     ExecutionError,
     ExecutionStatus,
     RunProgress,
@@ -61,14 +62,16 @@ class RunRecords:
         execution = await self._executions.find(tenant_id, execution_id)
         return execution if execution and not execution.status.is_final else None
 
-    async def require_current(self, execution: SyncExecution) -> None:
-        """Make sure that a run is its integration's one.
+    async def checkpoints(self, execution: SyncExecution) -> list[Checkpoint]:
+        """Return the stored checkpoints of a run's entities, and make sure that it is its integration's run.
 
         Raises:
             ConfigurationError: Another run was started in its stead, after a crash in the middle of a start.
         """
-        if not await self._active_runs.holds(execution):
+        found = await self._checkpoints.of_run(execution)
+        if found is None:
             raise ConfigurationError("Another run of this integration was started in this one's stead.")
+        return found
 
     async def started(self, execution: SyncExecution) -> SyncExecution:
         """Mark a run as running, if this is its first step."""
@@ -145,19 +148,21 @@ class RunRecords:
         _log.info("A sync run was cancelled", extra={"metadata": {"executionId": execution_id}})
         return cancelled
 
-    async def last_quality(self, tenant_id: str, integration_id: str) -> DataQualityMetrics:
-        """Return how good the records of an integration's last finished run were.
+    async def last_quality(self, tenant_id: str, integration_id: str) -> IntegrationQuality:
+        """Return how good the records of an integration's last finished run that has read any were.
 
         Raises:
             NotFoundError: The tenant has no such integration, or that has no such run.
         """
-        last = (await self._integrations.get(tenant_id, integration_id)).last_sync
-        execution = await self._executions.find(tenant_id, last.execution_id) if last else None
+        integration = await self._integrations.get(tenant_id, integration_id)
+        last = integration.last_sync.execution_id if integration.last_sync else None
+        found_by = integration.last_reading or last
+        execution = await self._executions.find(tenant_id, found_by) if found_by else None
         if execution is None:
             raise NotFoundError("The integration has no finished run; runs are kept for 30 days.")
         if execution.quality is None:
             raise NotFoundError(f"The last run, {execution.id}, ended before it had read anything.")
-        return execution.quality
+        return IntegrationQuality(execution_id=execution.id, **execution.quality.model_dump(by_alias=False))
 
     async def _end(self, execution: SyncExecution) -> None:
         """Tell the integration first: once the execution has its final state, nobody comes back to do so."""
@@ -183,7 +188,10 @@ class RunRecords:
         async def attempt() -> None:
             integration = await self._integrations.find(execution.tenant_id, execution.integration_id)
             if integration and integration.last_sync != last:
-                await self._integrations.replace(integration.changed(last_sync=last, updated_at=now))
+                read = execution.id if execution.quality else integration.last_reading
+                await self._integrations.replace(
+                    integration.changed(last_sync=last, last_reading=read, updated_at=now)
+                )
 
         await _insisting(attempt)
 

@@ -25,6 +25,7 @@ from shared.repositories.shards import ShardRepository
 from shared.services.page_intake import PageContext
 from shared.services.run_checkpoints import RunCheckpoints, mapping_of
 from shared.services.sync_step import Step
+from shared.telemetry.denials import require_access
 from shared.telemetry.logs import get_logger
 
 SHARDS_AT_ONCE = 100
@@ -94,9 +95,14 @@ class Sweeper:
     async def mark(self, page: PageContext, records: Sequence[SourceRecord]) -> None:
         """Remember what a page speaks of, rejected records too; call it before the page's checkpoint.
 
+        A page with a nameless record leaves nothing: any shard may be that record's, so that the reading
+        proves nothing.
+
         Raises:
             LeaseLostError: Somebody else has gone on with the run.
         """
+        if any(record.is_nameless for record in records):
+            return
         entity = page.mapping.entity
         ids = [shard_id(page.integration_id, entity, record.external_id) for record in records]
         page.lease.check()
@@ -119,7 +125,7 @@ class Sweeper:
             progress = await self._advanced(search, progress) if search else _left_out(progress)
             changes = consequences(step.execution, progress, inventories, sweep) if progress.done else {}
             checkpoint = await self._checkpoints.save(checkpoint, progress, step.lease, **changes)
-            if progress.done or self._clock.monotonic() >= step.deadline:
+            if progress.done or await step.end.is_reached():
                 return progress
 
     async def tidy(self, tenant_id: str, integration_id: str, ended: str) -> None:
@@ -184,13 +190,18 @@ class Sweeper:
         walk.sweep = walk.sweep.model_copy(update=changes)
 
     async def _remove(self, search: _Search, gone: Sequence[Document]) -> int:
-        """Turn shards into tombstones; one that somebody writes at this moment is left alone."""
+        """Turn shards into tombstones; one that somebody writes at this moment is left alone.
+
+        Raises:
+            AccessDeniedError: The integration may not touch such shards.
+        """
         if not gone:
             return 0
+        integration, shard_type = search.step.integration, search.mapping.shard_type_id
+        require_access(integration, search.step.execution.tenant_id, shard_type, "store")
         search.step.lease.check()
         writes = [Put(self._tombstone(search, shard.body), if_match=shard.etag) for shard in gone]
-        tenant_id, shard_type = search.step.integration.tenant_id, search.mapping.shard_type_id
-        results = await self._shards.write_many(tenant_id, shard_type, writes)
+        results = await self._shards.write_many(integration.tenant_id, shard_type, writes)
         return sum(result.outcome == "written" for result in results)
 
     def _tombstone(self, search: _Search, shard: JsonObject) -> JsonObject:

@@ -182,18 +182,6 @@ class SyncRequests:
         )
         await self._sender.send(queue.name, [outgoing])
 
-    async def _begun(self, integration: Integration, execution_id: str | None) -> SyncExecution | None:
-        if execution_id is None:
-            return None
-        return await self._executions.find(integration.tenant_id, execution_id)
-
-    async def _claim(self, execution: SyncExecution) -> None:
-        try:
-            await self._active_runs.claim(execution)
-        except InvalidStateError:
-            await self._executions.replace(execution.changed(status=ExecutionStatus.CANCELLED))
-            raise
-
     def _new_execution(
         self,
         integration: Integration,

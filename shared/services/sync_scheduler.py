@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.domain.errors import InvalidStateError, LeaseHeldError, StaleWriteError
 from shared.domain.integration import Integration
 from shared.domain.model import rfc3339
-from shared.domain.schedule import next_time
+from shared.domain.schedule import next_full_time, next_time
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.clock import Clock
 from shared.repositories.executions import ExecutionRepository
@@ -66,21 +66,32 @@ class SyncScheduler:
         integration = await self._integrations.find(found.tenant_id, found.id)
         if integration is None or integration.etag != found.etag:
             return False  # it was changed since the sweep read it; the next sweep judges it anew
-        started = False
+        started, changes = False, {"next_sync_at": self._next(integration)}
         try:
             execution = await self._requests.start(
                 integration,
-                SyncMode.INCREMENTAL,
+                self._mode(integration),
                 Trigger.SCHEDULED,
                 request_id,
                 execution_id=_execution_id(integration),
             )
             started = not execution.status.is_final
+            if execution.mode is SyncMode.FULL:
+                changes["next_full_sync_at"] = self._next_full(integration)
         except InvalidStateError as error:
             _log.info("A scheduled run was left out", extra={"metadata": {"reason": str(error)}})
         with contextlib.suppress(StaleWriteError):  # the next sweep schedules it
-            await self._integrations.replace(integration.changed(next_sync_at=self._next(integration)))
+            await self._integrations.replace(integration.changed(**changes))
         return started
+
+    def _mode(self, integration: Integration) -> SyncMode:
+        """Return a full run once that is due; one that is left out stays due."""
+        full = integration.next_full_sync_at
+        return SyncMode.FULL if full and full <= self._clock.now() else SyncMode.INCREMENTAL
+
+    def _next_full(self, integration: Integration) -> datetime | None:
+        now, due = self._clock.now(), integration.next_full_sync_at
+        return next_full_time(integration.sync_config, integration.id, now, due)
 
     def _next(self, integration: Integration) -> datetime | None:
         now, due = self._clock.now(), integration.next_sync_at

@@ -32,7 +32,7 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.resilience.lease import POLL_SECONDS, Lease, Leases
 from shared.resilience.retry import Retry
 from shared.services.connection_states import ConnectionStates
-from shared.services.credentials import CredentialVault
+from shared.services.credentials import REFRESH_TOKEN, CredentialVault
 from shared.services.grant_vault import GrantVault
 from shared.services.refresh_mark import REQUEST_SECONDS, Marked, RefreshMarks
 from shared.services.shared_tokens import Present, SharedTokens
@@ -41,8 +41,6 @@ from shared.telemetry.logs import get_logger
 
 PATIENCE_SECONDS = REQUEST_SECONDS
 """How long to wait for another process that refreshes the same connection: the time-out of its request."""
-
-REFRESH_TOKEN = "refreshToken"  # noqa: S105 - the credential's name
 
 T = TypeVar("T")
 _log = get_logger("tokens")

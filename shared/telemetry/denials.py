@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.access import Operation, denial_of
+from shared.domain.access import Denial, Operation, denial_of, entity_denial_of
 from shared.domain.errors import AccessDeniedError
 from shared.domain.integration import Integration
 from shared.telemetry.logs import get_logger, log_context
@@ -20,7 +20,21 @@ def require_access(
     Raises:
         AccessDeniedError: It may not.
     """
-    denial = denial_of(integration, tenant_id, shard_type_id, operation)
+    _refuse(denial_of(integration, tenant_id, shard_type_id, operation))
+
+
+def require_entity_access(
+    integration: Integration, tenant_id: str, entity: str, operation: Operation
+) -> None:
+    """Make sure that an integration may exchange an entity's records for a tenant; log it if not.
+
+    Raises:
+        AccessDeniedError: It may not.
+    """
+    _refuse(entity_denial_of(integration, tenant_id, entity, operation))
+
+
+def _refuse(denial: Denial | None) -> None:
     if denial is None:
         return
     with log_context(tenant_id=denial.tenant_id, integration_id=denial.integration_id):

@@ -48,14 +48,33 @@ def add_to_log_context(**values: str) -> None:
     _context.set({**_context.get(), **{_camel(name): value for name, value in values.items()}})
 
 
-def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Write the app's logs to `stream` (standard error) as JSON lines, and nowhere else."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def configure_logging(level: str, stream: TextIO | None = None, *, through_host: bool = False) -> None:
+    """Write the app's logs as JSON lines to one place.
+
+    Args:
+        level: The least severe level that is written.
+        stream: Where to; standard error by default.
+        through_host: Give the lines to the root logger's handlers instead, if it has any. The Functions
+            worker has one, which sends them on with severity and invocation; what is on standard error need
+            not become a trace.
+    """
+    of_host = through_host and stream is None and logging.getLogger().handlers
+    handler = _HostHandler() if of_host else logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger(LOGGER_NAME)
     logger.handlers = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
+
+
+class _HostHandler(logging.Handler):
+    """Hands a record on with its line as the whole message: the host's handler adds nothing to it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = logging.LogRecord(
+            record.name, record.levelno, record.pathname, record.lineno, self.format(record), None, None
+        )
+        logging.getLogger().handle(line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -81,10 +100,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def _error(error: BaseException) -> dict[str, str]:
+    source = getattr(error, "source", None)
     return {
         "code": getattr(error, "code", type(error).__name__),
         "message": str(error),
         "stack": "".join(traceback.format_exception(error)),
+        **({"source": source} if source else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that nobody but its maker trusts."""
+"""A certificate for this machine that nobody but its maker trusts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def make_certificate(folder: Path) -> Path:
     """Write `server.pem`, key and certificate, and return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double")])
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "127.0.0.2")]
+    names = [*addresses, x509.DNSName("localhost")]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from devhost.stop_signals import set_on_signals
 from shared.backends.system_clock import SystemClock
-from tests.doubles.azurite import running_azurite
-from tests.doubles.cloud import LocalCloud, local_cloud
+from tests.doubles.azurite import ACCOUNT, running_azurite
+from tests.doubles.cloud import CONTAINER, LocalCloud, local_cloud
 
 ROOT = Path(__file__).parents[2]
 TENANT = "acme"
@@ -47,7 +47,7 @@ async def _serve(folder: Path, instances: int, port: int) -> int:
         cloud = await stack.enter_async_context(local_cloud(folder, SystemClock(), blobs_url=blobs))
         apps = [await _instance(cloud, folder, port + number) for number in range(instances)]
         try:
-            _explain(cloud, port, instances, has_archive=blobs is not None)
+            _explain(cloud, port, instances, blobs)
             return await _until(stop, apps)
         finally:
             await asyncio.gather(*map(_stop, apps))
@@ -71,15 +71,14 @@ async def _instance(cloud: LocalCloud, folder: Path, port: int) -> Process:
     )
 
 
-def _explain(cloud: LocalCloud, port: int, instances: int, *, has_archive: bool) -> None:
+def _explain(cloud: LocalCloud, port: int, instances: int, blobs: str | None) -> None:
     token = cloud.identity.issue("ada", TENANT, ["tenant_admin"])
     admin = cloud.identity.issue("root", None, ["super_admin"])
     print("The app runs in azure mode; its services are doubles in memory, gone with Ctrl-C:")
     print(
         f"  Cosmos DB {cloud.cosmos.endpoint}   Key Vault {cloud.vault.url}   identity {cloud.identity.url}"
     )
-    if not has_archive:
-        print("  no archive: Azurite needs npm")
+    print(f"  archive {blobs}/{ACCOUNT}/{CONTAINER}" if blobs else "  no archive: Azurite needs npm")
     print(f"TOKEN={token}   # tenant administrator of {TENANT}, an hour")
     print(f"ADMIN={admin}   # super admin, an hour")
     for number in range(instances):

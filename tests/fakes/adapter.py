@@ -15,6 +15,7 @@ from shared.ports.adapter import (
     Adapter,
     Credentials,
     FetchRequest,
+    ListExtras,
     Operation,
     SourcePage,
     SourceRecord,
@@ -132,6 +133,28 @@ class CirclingAdapter(FakeAdapter):
         return SourcePage(records, {"page": (page + 1) % self._pages}, None)
 
 
+class SinglePageAdapter(FakeAdapter):
+    """Gives all its records at once, however few were asked for. `shifts`: so many fetches lose the first."""
+
+    def __init__(self, records: Sequence[SourceRecord], shifts: int = 0) -> None:
+        super().__init__(records)
+        self._shifts = shifts
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        self.requests.append(request)
+        if 1 < len(self.requests) <= 1 + self._shifts:
+            del self.records[0]
+        return SourcePage(list(self.records), None, len(self.records))
+
+
+class EmptyPagesAdapter(FakeAdapter):
+    """Serves page after page without a record, and without an end."""
+
+    async def fetch_page(self, request: FetchRequest) -> SourcePage:
+        self.requests.append(request)
+        return SourcePage((), {"page": len(self.requests)}, None)
+
+
 class FakeAdapterSource:
     """Opens the same adapter for everyone. Its providers have the entities `thing` and `other`."""
 
@@ -145,7 +168,11 @@ class FakeAdapterSource:
         self.fields: tuple[str, ...] = ()
 
     def open(
-        self, provider: Provider, integration: Integration, credentials: Credentials = NO_CREDENTIALS
+        self,
+        provider: Provider,
+        integration: Integration,
+        credentials: Credentials = NO_CREDENTIALS,
+        tenant_id: str | None = None,
     ) -> Adapter:
         return self.adapter
 
@@ -174,6 +201,9 @@ class FakeAdapterSource:
 
     def sweep(self, provider: ProviderDocument, entity: str) -> Sweep:
         return self.swept
+
+    def list_extras(self, provider: ProviderDocument, entity: str) -> ListExtras:
+        return ListExtras()
 
     def check_settings(self, provider: ProviderDocument, settings: Mapping[str, str]) -> None:
         if missing := [

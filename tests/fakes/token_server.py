@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from aiohttp import web
+from yarl import URL
 
 from tests.fakes.provider_server import Fault
 from tests.secrets_used import secret
@@ -19,7 +21,9 @@ CLIENT_SECRET = secret("/+:&ä")
 
 
 class TokenServer:
-    """Answers `POST /token`; each fault takes the place of one answer.
+    """Answers `POST /token` and `/revoke`; each fault takes the place of one answer.
+
+    `allow` is what the person's browser would come back with from `GET /authorize`.
 
     `extra` goes into every grant; a None there takes a key out.
     """
@@ -32,6 +36,8 @@ class TokenServer:
         self.requests: list[web.Request] = []
         self.refresh_token: str | None = "refresh-0"
         self.issued = 0
+        self.codes: dict[str, dict[str, str]] = {}
+        self.revoked: list[str] = []
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -42,9 +48,37 @@ class TokenServer:
             return await self.faults.popleft()(request)
         if _client_of(request, form) != (CLIENT_ID, CLIENT_SECRET):
             return web.json_response({"error": "invalid_client"}, status=401)
+        if form["grant_type"] == "authorization_code":
+            return self._exchanged(form)
         if form["grant_type"] == "refresh_token":
             return self._refreshed(form["refresh_token"])
         return self._granted({})
+
+    def allow(self, authorization_url: str) -> dict[str, str]:
+        """Let somebody in who was sent here; return what the address back has."""
+        asked = dict(URL(authorization_url).query)
+        code = f"code-{len(self.codes) + 1}"
+        self.codes[code] = asked
+        return {"code": code, "state": asked["state"], "iss": self.url}
+
+    async def revoke(self, request: web.Request) -> web.StreamResponse:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        if self.faults:
+            return await self.faults.popleft()(request)
+        if _client_of(request, form) != (CLIENT_ID, CLIENT_SECRET):
+            return web.json_response({"error": "invalid_client"}, status=401)
+        self.revoked.append(form["token"])
+        return web.Response()
+
+    def _exchanged(self, form: dict[str, str]) -> web.Response:
+        asked = self.codes.pop(form["code"], None)
+        proof = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(proof).decode().rstrip("=")
+        wanted = asked and (asked["redirect_uri"], asked["code_challenge"])
+        if wanted != (form["redirect_uri"], challenge):
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        self.refresh_token = f"refresh-{self.issued + 1}"
+        return self._granted({"refresh_token": self.refresh_token})
 
     def _refreshed(self, token: str) -> web.Response:
         if token != self.refresh_token:
@@ -68,6 +102,7 @@ async def token_server() -> AsyncIterator[TokenServer]:
     server = TokenServer()
     app = web.Application()
     app.router.add_post("/token", server.answer)
+    app.router.add_post("/revoke", server.revoke)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,132 +1,81 @@
-"""Who may do what on the services, and whether the templates grant just that."""
+"""Who may do what: the templates' role assignments, and the code's list of what it needs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.syntax import access
-
-
-@dataclass(frozen=True)
-class Grant:
-    """An identity's role on a scope; custom roles and scopes by their symbols in the module."""
-
-    principal: str
-    role: str
-    scope: str
-
-
-_COLLECTIONS = "${account.id}/dbs/${databaseName}/colls"
-_DOCUMENTS = "00000000-0000-0000-0000-000000000002"
-"""Cosmos DB Built-in Data Contributor."""
-
-GRANTS: Mapping[str, set[Grant]] = {
-    "cosmos.bicep": {
-        Grant("each of appPrincipalId, archiverPrincipalId", "metadataReader", "account"),
-        Grant("appPrincipalId", _DOCUMENTS, f"{_COLLECTIONS}/each of declared.writableContainers"),
-        Grant("appPrincipalId", "auditWriter", f"{_COLLECTIONS}/${{declared.auditContainer}}"),
-        Grant("archiverPrincipalId", "auditRemover", f"{_COLLECTIONS}/${{declared.auditContainer}}"),
-    },
-    "service-bus.bicep": {
-        Grant("appPrincipalId", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "namespace"),  # Data Sender
-        Grant("appPrincipalId", "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", "namespace"),  # Data Receiver
-    },
-    "key-vault.bicep": {Grant("appPrincipalId", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "vault")},  # Officer
-    "archive.bicep": {  # Storage Blob Data Contributor
-        Grant("appPrincipalId", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "audit"),
-        Grant("appPrincipalId", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "history"),
-    },
-    "host-storage.bicep": {
-        Grant("appPrincipalId", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "account"),  # Blob Data Owner
-        Grant("appPrincipalId", "974c5e8b-45b9-4653-ba55-5f855dd0fb88", "account"),  # Queue Data Contributor
-        Grant("appPrincipalId", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "account"),  # Table Data Contributor
-    },
-    "monitoring.bicep": {  # Monitoring Metrics Publisher
-        Grant("appPrincipalId", "3913510d-42f4-4e42-8a64-420c390055eb", "insights")
-    },
-}
-"""By module. Nobody may do anything else."""
-
-CUSTOM_ROLES: Mapping[str, set[str]] = {
-    "metadataReader": {"readMetadata"},
-    "auditWriter": {"items/create", "items/read", "executeQuery", "readChangeFeed"},
-    "auditRemover": {"items/delete"},
-}
-"""What the roles of Cosmos DB that the templates define allow: their actions' last words."""
+from shared.backends.azure.grants import Identity, Role
+from tests.infra.code import Code
+from tests.infra.syntax import Module, Templates
 
 _ASSIGNMENTS = (
     "Microsoft.Authorization/roleAssignments",
     "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments",
 )
+_DEFINITIONS = (
+    "Microsoft.Authorization/roleDefinitions",
+    "Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions",
+)
+_PARTS = ("/containers", "/queues")
+_PRINCIPALS = {f"{identity.value}PrincipalId": identity.value for identity in Identity}
 
 
-def role_drift(modules: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def role_drift(templates: Templates, code: Code) -> Iterator[str]:
     """Yield a line for each grant that is missing, and each that nobody needs."""
-    for name, module in modules.items():
-        found, wanted = set(_grants(module)), GRANTS.get(name, set())
-        yield from (f"{name} lacks {grant}" for grant in wanted - found)
-        yield from (f"{name} has {grant}, which nobody needs" for grant in found - wanted)
-    for symbol, wanted_actions in CUSTOM_ROLES.items():
-        actions = _actions(modules["cosmos.bicep"]["resources"][symbol])
-        if actions != wanted_actions:
-            yield f"the role {symbol} allows {sorted(actions)}, not {sorted(wanted_actions)}"
+    wanted = {(grant.identity.value, grant.role.id or grant.role.name, grant.on) for grant in code.grants}
+    found = {grant for module in templates.all.values() for grant in _grants(module)}
+    yield from (f"missing: {who} as {role} on {on}" for who, role, on in sorted(wanted - found))
+    yield from (f"nobody needs: {who} as {role} on {on}" for who, role, on in sorted(found - wanted))
+    roles = {grant.role.name: grant.role for grant in code.grants if not grant.role.id}
+    for module in templates.all.values():
+        for symbol in _of_type(module, _DEFINITIONS):
+            yield from _definition_drift(module, symbol, roles)
 
 
-def _grants(module: Mapping[str, Any]) -> Iterator[Grant]:
-    for resource in module.get("resources", {}).values():
-        if resource["type"] not in _ASSIGNMENTS:
-            continue
-        config, loop = resource["config"], {}
-        if "loop_type" in config:
-            detail = config["loop_type"]["detail"]
-            loop, config = {detail["item_name"]: _listed(detail["array_name"], module)}, config["config"]
-        properties = config["properties"]
-        role = _role(properties["roleDefinitionId"])
-        roles = loop.get(role) or [module["variables"].get(role, {}).get("value", role)]
-        scope = _scope(config.get("scope") or properties["scope"], loop)
-        principal = _each(loop.get(properties["principalId"], properties["principalId"]))
-        yield from (Grant(principal, one, scope) for one in roles)
+def _definition_drift(module: Module, symbol: str, roles: Mapping[str, Role]) -> Iterator[str]:
+    name, permissions = _role(module, symbol), _body(module, symbol)["properties"]["permissions"]
+    found = {(key, action) for each in permissions for key in each for action in module.value(each[key])}
+    wanted = {("dataActions", action) for action in roles[name].data_actions} if name in roles else set()
+    if found != wanted:
+        yield f"the role {name} allows {sorted(found)}, not {sorted(wanted)}"
 
 
-def _listed(array: Any, module: Mapping[str, Any]) -> list[str] | str:
-    if isinstance(array, list):
-        return array
-    owner = access(array)
-    if owner:
-        return f"each of {owner[0]}.{owner[1]}"
-    values: list[str] = module["variables"][array]["value"]
-    return values
+def _grants(module: Module) -> Iterator[tuple[str, str, str]]:
+    for symbol in _of_type(module, _ASSIGNMENTS):
+        for known, body in module.instances(symbol):
+            properties = body["properties"]
+            principal = str(module.value(properties["principalId"], known))
+            role = str(module.value(properties["roleDefinitionId"], known))
+            yield (
+                _PRINCIPALS.get(principal, principal),
+                _role(module, role.removesuffix(".id").rsplit("/", 1)[-1]),
+                _on(module, str(module.value(body.get("scope") or properties["scope"], known))),
+            )
 
 
-def _role(value: Any) -> str:
-    """Return the symbol that says which role."""
-    if owner := access(value):
-        return str(owner[0])
-    if isinstance(value, str):
-        return str(re.findall(r"\$\{(\w+)\}", value)[-1])
-    return str(value["function"]["parameters"]["resource_name_1"])
+def _role(module: Module, name: str) -> str:
+    """Return a built-in role's id, or the name of one of the module's, without what makes it unique."""
+    if name not in module.resources:
+        return name
+    return str(_body(module, name)["properties"]["roleName"]).partition(" of ")[0]
 
 
-def _scope(value: Any, loop: Mapping[str, Any]) -> str:
-    if owner := access(value):
-        return str(owner[0])
-    text = str(value)
-    for item, values in loop.items():
-        text = text.replace(f"${{{item}}}", _each(values))
-    return text
+def _on(module: Module, scope: str) -> str:
+    """Return a scope as the code's list writes it: the module, and the part of its service."""
+    symbol, _, number = scope.removesuffix(".id").partition("[")
+    if symbol in module.resources:
+        if not module.resources[symbol]["type"].endswith(_PARTS):
+            return module.name
+        names = [str(module.value(body["name"], known)) for known, body in module.instances(symbol)]
+        index = int(number.removesuffix("]") or 0)
+        return f"{module.name}/{names[index] if index < len(names) else scope}"
+    return f"{module.name}/{scope.rpartition('/colls/')[2]}"
 
 
-def _each(values: list[str] | str) -> str:
-    return values if isinstance(values, str) else f"each of {', '.join(values)}"
+def _of_type(module: Module, types: tuple[str, ...]) -> Iterator[str]:
+    return (symbol for symbol, resource in module.resources.items() if resource["type"] in types)
 
 
-def _actions(role: Mapping[str, Any]) -> set[str]:
-    permissions = role["config"]["properties"]["permissions"]
-    texts = [action for permission in permissions for action in permission["dataActions"]]
-    named = [text.replace("${itemActions}", "containers/items") for text in texts]
-    return {
-        "/".join(text.split("/")[-2:]) if "/items/" in text else text.rsplit("/", 1)[-1] for text in named
-    }
+def _body(module: Module, symbol: str) -> Any:
+    return next(body for _, body in module.instances(symbol))

@@ -65,6 +65,11 @@ class AppProcess:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def token(self) -> str:
+        """The tenant administrator's, once the app has started."""
+        return self._token
+
+    @property
     def log(self) -> str:
         """What the app has written to standard error."""
         return (self._folder / "app.log").read_text()

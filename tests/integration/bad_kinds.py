@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from shared.domain.shards import content_hash
 
 GIANTS = 3
 """So many records become shards that are too large; each is over a megabyte, so they are few."""
@@ -49,6 +52,40 @@ COMMON = (
 )
 GIANT = _kind({"note": "x" * 1_100_000}, {"note": "x" * 100}, (None, "document_too_large"))
 
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """One way to be no record as the provider's document has it: no mapping mends it.
+
+    Attributes:
+        of: Makes one of a good record.
+        code: Of the reason that it is rejected for.
+    """
+
+    of: Callable[[dict[str, Any]], Any]
+    code: str
+
+    @property
+    def is_nameless(self) -> bool:
+        return self.code in {"malformed_record", "missing_id", "invalid_id"}
+
+    def external_id(self, good: dict[str, Any]) -> str:
+        """Return what quarantine calls it."""
+        made = self.of(good)
+        content = made if isinstance(made, dict) else {"value": made}
+        return f"malformed-{content_hash(content)}" if self.is_nameless else good["id"]
+
+
+MALFORMED = (
+    Malformed(lambda good: good["name"], "malformed_record"),
+    Malformed(lambda good: [good], "malformed_record"),
+    Malformed(lambda good: {name: value for name, value in good.items() if name != "id"}, "missing_id"),
+    Malformed(lambda good: {**good, "id": ""}, "missing_id"),
+    Malformed(lambda good: {**good, "id": 1.5}, "invalid_id"),
+    Malformed(lambda good: {**good, "modified": {"at": 5}}, "invalid_modified"),
+    Malformed(lambda good: {**good, "gone": "yes"}, "invalid_deleted"),
+)
+
 FIELDS: dict[str, dict[str, Any]] = {
     "name": {"transform": "trim", "required": True},
     "email": {"transform": "lower"},
@@ -89,18 +126,32 @@ MENDED_RULES: dict[str, dict[str, Any]] = {
 
 
 class BadRecords:
-    """Records by number, 1 % of them bad; which ones is decided by the seed."""
+    """Records by number, 1 % of them bad, and a few malformed; which ones is decided by the seed.
+
+    Attributes:
+        bad, malformed: Their kinds by number.
+        source_mended: True once no record is malformed any more.
+    """
 
     def __init__(self, rows: int, seed: int) -> None:
         self.rows = rows
-        chosen = random.Random(seed).sample(range(rows), rows // 100)
+        self.source_mended = False
+        chosen = random.Random(seed).sample(range(rows), rows // 100 + len(MALFORMED))
+        self.malformed = dict(zip(chosen, MALFORMED, strict=False))
         self.bad = {
             number: GIANT if place < GIANTS else COMMON[place % len(COMMON)]
-            for place, number in enumerate(chosen)
+            for place, number in enumerate(chosen[len(MALFORMED) :])
         }
 
-    def record(self, number: int) -> dict[str, Any]:
+    def record(self, number: int) -> Any:
         """Return a record as the provider has it."""
+        whole = self.whole(number)
+        if number in self.malformed and not self.source_mended:
+            return self.malformed[number].of(whole)
+        return whole
+
+    def whole(self, number: int) -> dict[str, Any]:
+        """Return a record that is not malformed; a bad one is bad all the same."""
         kind = self.bad.get(number)
         good = {
             "id": external_id(number),

@@ -2,7 +2,7 @@
 
     python -m tests.integration.bad_records --rows 100000 --seed 1
 
-A source over HTTP, the whole app in this process, four stages; after each, the quarantine and every shard are
+A source over HTTP, the whole app in this process, six stages; after each, the quarantine and every shard are
 read over the API and compared with what they have to be. Exits with 1 where something is wrong.
 """
 
@@ -50,18 +50,26 @@ class BadRecordsRig:
         self._app = app
         self._records = records
         self._path = ""
-        self._rejected = len(records.bad)
-        self._good = records.rows - self._rejected
+        self._malformed = {
+            number: kind.external_id(records.whole(number)) for number, kind in records.malformed.items()
+        }
 
     async def play(self, url: str, page: int) -> list[Stage]:
         """Connect the source at `url`, in pages of `page` records, and play all stages."""
         await self._connect(url, page)
-        created = await self._sync("first run", "partial", mended=False, created=self._good)
-        again = await self._sync("second run", "partial", mended=False, unchanged=self._good)
+        malformed, rejected = len(self._malformed), len(self._malformed) + len(self._records.bad)
+        good = self._records.rows - rejected
+        created = await self._sync("first run", "partial", mended=False, created=good, rejected=rejected)
+        again = await self._sync("second run", "partial", mended=False, unchanged=good, rejected=rejected)
         await self._call("PATCH", self._path, {"entityMappings": [mapping(mended=True)]})
-        replayed = await self._replay(max(1, self._rejected // 3))
-        after = await self._sync("run after", "succeeded", mended=True, unchanged=self._records.rows)
-        return [created, again, replayed, after]
+        replayed = await self._replay(max(1, len(self._records.bad) // 3))
+        good += len(self._records.bad)
+        after = await self._sync("run after", "partial", mended=True, unchanged=good, rejected=malformed)
+        self._records.source_mended = True
+        mended = await self._sync(
+            "source mended", "succeeded", mended=True, unchanged=good, created=malformed
+        )
+        return [created, again, replayed, after, mended, await self._discard()]
 
     async def _connect(self, url: str, page: int) -> None:
         root = self._app.client(Role.SUPER_ADMIN, tenant=None)
@@ -77,11 +85,11 @@ class BadRecordsRig:
         execution = await self._ended((await self._call("POST", f"{self._path}/sync", {}))["executionId"])
         stage = Stage(name, time.perf_counter() - started)
         stage.expect("status", execution["status"], status)
-        right = {"read": self._records.rows, **counts} | ({} if mended else {"rejected": self._rejected})
+        right = {"read": self._records.rows, **counts}
         stage.expect("counts", {name: count for name, count in execution["counts"].items() if count}, right)
         quality = execution["quality"]["validationErrors"]
         found = Counter({(each.get("field"), each["error"]): each["count"] for each in quality})
-        stage.expect("validation errors", found, Counter() if mended else self._reason_counts())
+        stage.expect("validation errors", found, self._reason_counts(mended=mended))
         await self._compare(stage, mended=mended)
         return stage
 
@@ -97,23 +105,45 @@ class BadRecordsRig:
             if continuation is None:
                 break
         stage = Stage(f"replay in {total.pop('calls')} calls", time.perf_counter() - started)
-        stage.expect("counts", +total, Counter(stored=self._rejected))
+        right = Counter(stored=len(self._records.bad), notReplayable=len(self._malformed))
+        stage.expect("counts", +total, right)
         await self._compare(stage, mended=True)
+        return stage
+
+    async def _discard(self) -> Stage:
+        """Discard what is left: records without an id, which nothing that arrives can be told to be."""
+        started = time.perf_counter()
+        left = [item async for item in self._items("quarantine")]
+        for item in left:
+            await self._call("POST", f"quarantine/{item['id']}/discard")
+        stage = Stage("discard", time.perf_counter() - started)
+        nameless = sum(kind.is_nameless for kind in self._records.malformed.values())
+        stage.expect("discarded", len(left), nameless)
+        stage.expect("entries", [item async for item in self._items("quarantine")], [])
         return stage
 
     async def _compare(self, stage: Stage, *, mended: bool) -> None:
         """Compare the quarantine and all shards with what they have to be."""
         bad = {} if mended else self._records.bad
         reasons = {external_id(key): kind.reasons for key, kind in bad.items()}
+        reasons |= {
+            self._malformed[key]: frozenset({(None, kind.code)})
+            for key, kind in self._records.malformed.items()
+            if kind.is_nameless or not self._records.source_mended
+        }
         entries = [item async for item in self._items("quarantine")]
         stage.expect("quarantine", {item["externalId"]: _reasons(item) for item in entries}, reasons)
         stage.expect("entries", len(entries), len(reasons))
         shards = {item["source"]["externalId"]: item["data"] async for item in self._items("shards")}
-        there = (key for key in range(self._records.rows) if mended or key not in bad)
+        gone = {*bad, *(() if self._records.source_mended else self._malformed)}
+        there = (key for key in range(self._records.rows) if key not in gone)
         stage.expect("shards", shards, {external_id(key): self._records.shard(key) for key in there})
 
-    def _reason_counts(self) -> Counter[tuple[str | None, str]]:
-        return Counter(reason for kind in self._records.bad.values() for reason in kind.reasons)
+    def _reason_counts(self, *, mended: bool) -> Counter[tuple[str | None, str]]:
+        malformed = () if self._records.source_mended else self._records.malformed.values()
+        bad = () if mended else self._records.bad.values()
+        found = Counter[tuple[str | None, str]]((None, kind.code) for kind in malformed)
+        return found + Counter(reason for kind in bad for reason in kind.reasons)
 
     async def _ended(self, execution_id: str) -> Any:
         async with asyncio.timeout(RUN_TIMEOUT_SECONDS):
@@ -170,11 +200,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bad-records-") as folder:
         stages = asyncio.run(play(Path(folder), options.rows, options.seed, 1000, "production"))
     wrong = [f"{stage.name}: {each}" for stage in stages for each in stage.wrong]
-    kinds = BadRecords(options.rows, options.seed).bad.values()
-    codes = {code for kind in kinds for _, code in kind.reasons}
+    records = BadRecords(options.rows, options.seed)
+    codes = {code for kind in records.bad.values() for _, code in kind.reasons}
+    codes |= {kind.code for kind in records.malformed.values()}
+    bad = len(records.bad) + len(records.malformed)
     times = ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in stages)
     verdict = "all as it has to be" if not wrong else "\n".join(["WRONG", *wrong])
-    print(f"{options.rows:,} records, {len(kinds):,} bad by {len(codes)} codes; {times}: {verdict}")
+    print(f"{options.rows:,} records, {bad:,} bad by {len(codes)} codes; {times}: {verdict}")
     raise SystemExit(bool(wrong))
 
 

@@ -19,6 +19,7 @@ def document(page: int) -> dict[str, Any]:
         "records": "items",
         "id": "id",
         "modified": "modified",
+        "deleted": "gone",
         "page": {"parameter": "limit", "max": page},
         "pagination": {"kind": "cursor", "bodyPath": "next", "parameter": "cursor"},
     }

@@ -2,10 +2,11 @@
 
     python -m tests.integration.kill_rounds --rows 28000 --rounds 50 --seed 1
 
-With `--swept` the server is asked in a way that shows no tombstones, so that deletions have to be found out.
-With `--cloud` two instances share the doubles of Azure's services, one dies, and the other has to go on.
-Every fifth round starts with an empty data folder, so that first loads are killed too. What a round does is
-decided by its seed alone.
+With `--incremental` a first load is followed by runs of what has changed since, half of the rows, so that
+these have several pages; they are what is killed. With `--swept` the server is asked in a way that shows no
+tombstones, so that deletions have to be found out. With `--cloud` two instances share the doubles of Azure's
+services, one dies, and the other has to go on. Every fifth round starts with an empty data folder, so that
+first loads are killed too. What rounds do is decided by their seed alone (`kill_plans`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from shared.backends.system_clock import SystemClock
 from tests.doubles.cloud import local_cloud
 from tests.integration.app_process import AppProcess
 from tests.integration.cloud_apps import CloudApps
+from tests.integration.kill_plans import MAX_DELAY_SECONDS, RECORDS_PER_PAGE, Changes, KillPlan, row
 from tests.integration.kinto_server import KintoCollection, KintoServer, kinto_executable
 
 PHASES = ("start", "fetch", "map", "write", "quarantine", "checkpoint", "follow-up", "complete")
@@ -35,7 +37,6 @@ SWEPT_PHASES = (*PHASES, "sweep")
 """Where the provider tells of deletions by silence only."""
 
 ROUNDS_PER_FOLDER = 5
-MAX_DELAY_SECONDS = 0.02
 CATALOG = Path(catalog.__file__).parent
 MAPPING = {
     "entity": "record",
@@ -45,8 +46,8 @@ MAPPING = {
         for name in ("name", "number", "version", "last_modified")
     ],
 }
-RECORDS_PER_BATCH = 100
-RECORDS_PER_PAGE = {"development": 100, "production": 1000}
+CHANGED_SHARE = {"full": 200, "incremental": 8}
+"""One of so many rows is deleted in a round, one is new, two are edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,6 @@ class Round:
     counted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a run has to find: counts as an execution has them."""
-
-    created: int
-    updated: int
-    deleted: int
-    rejected: int
-
-    @property
-    def total(self) -> int:
-        return self.created + self.updated + self.deleted
-
-
 class KillRounds:
     """Plays rounds against one server."""
 
@@ -91,33 +78,34 @@ class KillRounds:
         environment: str,
         *,
         swept: bool,
+        incremental: bool,
     ) -> None:
         self._server_url = server_url
         self._rows = rows
         self._app = app
-        self._random = random.Random(seed)
-        self._environment = environment
+        self._incremental = incremental
+        self._mode = "incremental" if incremental else "full"
+        self._plan = KillPlan(seed, RECORDS_PER_PAGE[environment], CHANGED_SHARE[self._mode])
         self._provider = _silent_kinto() if swept else None
         self._integration_id = ""
 
     async def load(self, count: int) -> None:
         """Put the first rows on the server."""
         await self._rows.create()
-        await self._rows.put([_row(number, 0) for number in range(count)])
+        await self._rows.put([row(number, 0) for number in range(count)])
 
     async def play(self, phase: str, *, afresh: bool) -> Round:
         """Play one round; `afresh` starts with an empty data folder."""
         if afresh:
             await self._start_afresh()
         changes = await self._change_server()
-        rows = len(await self._rows.all())
-        if afresh:
-            changes = Changes(rows - changes.rejected, updated=0, deleted=0, rejected=changes.rejected)
-        occurrence = self._occurrence(phase, rows, changes)
+        coming = changes.total + changes.rejected if self._incremental else len(await self._rows.all())
+        if afresh and not self._incremental:
+            changes = Changes(coming - changes.rejected, updated=0, deleted=0, rejected=changes.rejected)
+        occurrence, delay = self._plan.death(phase, coming, changes)
         self._app.kill()
-        delay = self._random.choice((0.0, self._random.uniform(0, MAX_DELAY_SECONDS)))
         await self._app.start(phase, str(occurrence), f"{delay:.6f}")
-        execution_id = await self._start_sync()
+        execution_id = await self._start_sync(self._mode)
         died = await self._wait(execution_id)
         if died:
             await self._app.start()
@@ -141,10 +129,12 @@ class KillRounds:
         }
         self._integration_id = (await self._app.call("POST", "integrations", new))["id"]
         await self._app.call("POST", f"integrations/{self._integration_id}/activate")
+        if self._incremental:
+            await self._app.finished(await self._start_sync("full"))
 
-    async def _start_sync(self) -> str:
+    async def _start_sync(self, mode: str) -> str:
         """Return the run's id; nothing where the app died before it could answer."""
-        order = {"mode": "full"}
+        order = {"mode": mode}
         try:
             started = await self._app.call("POST", f"integrations/{self._integration_id}/sync", order)
         except aiohttp.ClientError:
@@ -161,33 +151,18 @@ class KillRounds:
         return str(runs["items"][0]["id"])
 
     async def _change_server(self) -> Changes:
-        """Edit 1 % of the rows, delete 0.5 % and add as many, and one without a name."""
+        """Edit, delete and add rows, and one without a name; return what a run finds of it."""
         nameless = await self._nameless()
-        present = sorted(set(await self._rows.all()) - set(nameless))
-        share = max(2, len(present) // 200)
-        chosen = self._random.sample(present, 3 * share)
-        version = self._random.randrange(1, 10**9)
-        await self._rows.patch({key: {"version": version} for key in chosen[: 2 * share]})
-        await self._rows.delete(chosen[2 * share :])
-        numbers = [self._random.randrange(10**9, 10**12) * 2 + 1 for _ in range(share)]
-        await self._rows.put([_row(number, version) for number in [*numbers, 50 * version]])
-        return Changes(created=share, updated=2 * share, deleted=share, rejected=len(nameless) + 1)
-
-    def _occurrence(self, phase: str, rows: int, changes: Changes) -> int:
-        """Choose which entry into the phase is the last: a run enters it once a page, a batch, or a run."""
-        per_page = RECORDS_PER_PAGE[self._environment]
-        entries = {
-            "fetch": rows // per_page,
-            "checkpoint": rows // per_page,
-            "map": rows // RECORDS_PER_BATCH,
-            "write": changes.total // RECORDS_PER_BATCH,
-            "sweep": 2 * rows // RECORDS_PER_BATCH if changes.deleted else rows // RECORDS_PER_BATCH,
-            "quarantine": min(changes.rejected, rows // RECORDS_PER_BATCH),
-            "follow-up": (rows - 1) // per_page,
-            "start": 1,
-            "complete": 1,
-        }
-        return self._random.randint(1, max(1, entries[phase]))
+        edits = self._plan.edits(set(await self._rows.all()) - set(nameless))
+        await self._rows.patch({key: {"version": edits.version} for key in edits.patched})
+        await self._rows.delete(edits.deleted)
+        await self._rows.put(edits.added)
+        return Changes(
+            created=len(edits.added) - 1,
+            updated=len(edits.patched),
+            deleted=len(edits.deleted),
+            rejected=1 if self._incremental else len(nameless) + 1,
+        )
 
     async def _wait(self, execution_id: str) -> bool:
         """Return whether the app died before the run ended."""
@@ -231,11 +206,6 @@ def _silent_kinto() -> dict[str, Any]:
     return document
 
 
-def _row(number: int, version: int) -> dict[str, Any]:
-    name = None if number % 50 == 0 else f"Row {number}"
-    return {"id": f"row-{number:06d}", "name": name, "number": number, "version": version}
-
-
 async def play_rounds(
     folder: Path,
     rows: int,
@@ -244,6 +214,7 @@ async def play_rounds(
     environment: str,
     *,
     swept: bool = False,
+    incremental: bool = False,
     cloud: bool = False,
 ) -> list[Round]:
     """Play one round for each phase named, and return what each did."""
@@ -263,7 +234,13 @@ async def play_rounds(
             app = AppProcess(folder, session, environment)
             stack.callback(app.kill)
         rounds = KillRounds(
-            server.url, KintoCollection(kinto, "b", "rows"), app, seed, environment, swept=swept
+            server.url,
+            KintoCollection(kinto, "b", "rows"),
+            app,
+            seed,
+            environment,
+            swept=swept,
+            incremental=incremental,
         )
         await rounds.load(rows)
         for number, phase in enumerate(phases):
@@ -280,7 +257,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--environment", choices=sorted(RECORDS_PER_PAGE), default="production")
-    parser.add_argument("--swept", action="store_true")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--swept", action="store_true")
+    kinds.add_argument("--incremental", action="store_true", help="kill runs that read what has changed")
     parser.add_argument("--cloud", action="store_true", help="two instances in azure mode; one of them dies")
     options = parser.parse_args()
     all_phases = SWEPT_PHASES if options.swept else PHASES
@@ -301,6 +280,7 @@ def main() -> None:
                 options.seed,
                 options.environment,
                 swept=options.swept,
+                incremental=options.incremental,
                 cloud=options.cloud,
             )
         )

@@ -24,6 +24,7 @@ from shared.ports.adapter import Adapter
 from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.notifications import NotificationRepository
+from shared.repositories.providers import ProviderRepository
 from shared.resilience.lease import Leases
 from shared.services.access_tokens import AccessTokens
 from shared.services.credentials import CredentialVault
@@ -127,6 +128,8 @@ class OidcWorld:
             vault=self._vault(),
             adapters=self.registry,
             integrations=self.integrations,
+            providers=ProviderRepository(self.backends.documents, tuple, SystemClock()),
+            callback_url=None,
             leases=Leases(self.backends.documents, SystemClock(), owner),
             clock=SystemClock(),
             stack=self.stack,

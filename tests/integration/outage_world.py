@@ -6,16 +6,22 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from functions._messages import run_step
 from shared.backends.azure.cosmos_client import CosmosOptions
+from shared.backends.azure.key_vault_secrets import KeyVaultSecretStore
 from shared.domain.errors import LeaseLostError, RetryableError
+from shared.domain.integration import Integration
 from shared.domain.queues import SYNC_INBOUND_SCHEDULED
 from shared.domain.sync import SyncExecution, SyncMessage, SyncMode, Trigger
 from shared.ports.adapter import FetchRequest, SourcePage, SourceRecord
 from shared.ports.queue import MessageReceiver, ReceivedMessage
+from shared.ports.secrets import SecretStore
 from shared.services.inbound_sync import StepLimits
 from tests.doubles.cosmos import CosmosDouble
+from tests.doubles.credential import FakeCredential
+from tests.doubles.keyvault.server import RunningVault, running_vault
 from tests.doubles.servicebus.bench import AHEAD, Bench, service_bus_bench
 from tests.doubles.servicebus.broker import Broker
 from tests.doubles.servicebus.queues import BrokerQueue
@@ -76,11 +82,19 @@ class OutageWorld:
     """One process of the app, its services, and what a test wants to know of them."""
 
     def __init__(
-        self, sync: SyncWorld, cosmos: CosmosDouble, bench: Bench, clock: PassingClock, outage: Outage
+        self,
+        sync: SyncWorld,
+        services: Services,
+        bench: Bench,
+        clock: PassingClock,
+        outage: Outage,
+        *,
+        begins_at_once: bool,
     ) -> None:
         self.outage = outage
         self._sync = sync
-        self._cosmos = cosmos
+        self._cosmos = services.cosmos
+        self._begins_at_once = begins_at_once
         self._bench = bench
         self._clock = clock
         self._queue: BrokerQueue = bench.broker.queues[SYNC_INBOUND_SCHEDULED]
@@ -96,14 +110,26 @@ class OutageWorld:
         return len(self._queue.dead_letters.messages)
 
     async def load(self) -> SyncExecution:
-        """Run a full sync, and be its host until the queue is empty."""
-        integration = await self._sync.add_integration()
+        """Run a full sync, and be its host until the queue is empty and the trouble over."""
+        integration = await self._integration_with_key()
+        if self._begins_at_once:
+            await self.outage.begin()
         run = await self._sync.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
-        while self._queue.messages:
+        while self._queue.messages or not self.outage.is_over:
             assert self.seconds < _LONGEST_SECONDS, "the run does not end"
             await self._handle_next()
             await self._clock.pass_time(_SECONDS_A_MESSAGE)
         return await self._sync.executions.get(TENANT, run.id)
+
+    async def _integration_with_key(self) -> Integration:
+        """Return an integration whose provider asks for a key: its first step has to read it in the vault."""
+        self._sync.adapters.fields = ("apiKey",)
+        integration = await self._sync.add_integration()
+        provider = await self._sync.providers.get(integration.provider_category, integration.provider_id)
+        name, stored = await self._sync.vault.put(integration, provider, {"apiKey": "key"}, "ada")
+        return await self._sync.integrations.replace(
+            integration.changed(credential_secret_name=name, credential_version=stored.version)
+        )
 
     def shards(self) -> dict[str, tuple[str, float]]:
         """Return name and size of every stored shard, by its record's id."""
@@ -154,19 +180,41 @@ class OutageWorld:
 
 @asynccontextmanager
 async def outage_world(
-    records: Sequence[SourceRecord], at: int, trouble: Trouble
+    folder: Path, records: Sequence[SourceRecord], at: int, trouble: Trouble
 ) -> AsyncIterator[OutageWorld]:
-    """Give a world in which there is trouble from the fetch of that number on, for a minute."""
+    """Give a world with a minute of trouble: from the fetch of that number on, or with 0 at once."""
     clock = PassingClock()
     async with AsyncExitStack() as stack:
         cosmos = await stack.enter_async_context(CosmosDouble(clock))
+        vault = await stack.enter_async_context(running_vault(folder, clock))
         bench = await stack.enter_async_context(service_bus_bench(clock, retries=0, timeout_seconds=1.5))
         store = await stack.enter_async_context(cosmos_store(cosmos, clock, OPTIONS))
-        outage = Outage(Services(cosmos, bench.broker, random.Random(1)), trouble, clock)
+        services = Services(cosmos, bench.broker, vault, random.Random(1))
+        outage = Outage(services, trouble, clock)
         clock.passed = _passed(bench.broker, outage)
         adapter = InterruptedAdapter(records, at, outage.begin)
-        sync = SyncWorld(DyingStore(store), clock, LIMITS, adapter, sender=bench.sender)
-        yield OutageWorld(sync, cosmos, bench, clock, outage)
+        secrets = await _secrets(vault, clock)
+        stack.push_async_callback(secrets.close)
+
+        async def open_secrets() -> SecretStore:
+            return secrets
+
+        sync = SyncWorld(
+            DyingStore(store), clock, LIMITS, adapter, sender=bench.sender, open_secrets=open_secrets
+        )
+        yield OutageWorld(sync, services, bench, clock, outage, begins_at_once=at == 0)
+
+
+async def _secrets(vault: RunningVault, clock: PassingClock) -> KeyVaultSecretStore:
+    return await KeyVaultSecretStore.open(
+        vault.url,
+        FakeCredential(),
+        clock,
+        timeout_seconds=1.0,
+        tls=vault.tls,
+        verify_challenge=False,
+        random=random.Random(1).random,
+    )
 
 
 def _passed(broker: Broker, outage: Outage) -> Callable[[], Awaitable[None]]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from shared.domain.queues import QUEUES, SYNC_INBOUND_SCHEDULED
 from tests.doubles.cosmos import CosmosDouble
+from tests.doubles.faults import Fault, never
+from tests.doubles.keyvault.server import RunningVault
 from tests.doubles.servicebus import conditions
 from tests.doubles.servicebus.broker import Broker
-from tests.doubles.servicebus.faults import Fault, Operation
+from tests.doubles.servicebus.faults import Fault as QueueFault
+from tests.doubles.servicebus.faults import Operation
 from tests.fakes.clock import FakeClock
 
 OUTAGE_SECONDS = 60.0
@@ -29,6 +32,7 @@ class Services:
 
     cosmos: CosmosDouble
     broker: Broker
+    vault: RunningVault
     chance: random.Random
 
     async def mend(self) -> None:
@@ -37,6 +41,9 @@ class Services:
             await self.cosmos.accept_connections()
         self.cosmos.faults.clear()
         self.broker.faults.clear()
+        self.vault.faults.plan = never
+        if not self.vault.server.is_listening:
+            await self.vault.server.listen()
 
 
 Trouble = Callable[[Services], Awaitable[None]]
@@ -117,7 +124,7 @@ async def _queue_throttled(services: Services) -> None:
 async def _queue_slow(services: Services) -> None:
     """What is asked for is done, but nobody is told."""
     for operation in _OPERATIONS:
-        services.broker.faults.add(Fault(operation, _QUEUE, times=_ALL, delay_seconds=_AN_HOUR))
+        services.broker.faults.add(QueueFault(operation, _QUEUE, times=_ALL, delay_seconds=_AN_HOUR))
 
 
 async def _queue_flapping(services: Services) -> None:
@@ -135,6 +142,24 @@ async def _queue_flapping(services: Services) -> None:
                 services.broker.drop_connections()
 
 
+async def _vault_refused(services: Services) -> None:
+    await services.vault.server.refuse()
+
+
+async def _vault_throttled(services: Services) -> None:
+    services.vault.faults.plan = lambda _request: Fault.THROTTLED
+
+
+async def _vault_slow(services: Services) -> None:
+    services.vault.faults.plan = lambda _request: Fault.SLOW
+
+
+async def _vault_flapping(services: Services) -> None:
+    """One in nine requests succeeds: a step makes four before it is given up."""
+    kinds = (*2 * (Fault.RESET, Fault.CUT, Fault.FAILED, Fault.THROTTLED), None)
+    services.vault.faults.plan = lambda _request: services.chance.choice(kinds)
+
+
 OUTAGES: Mapping[str, Trouble] = {
     "store refused": _store_refused,
     "store throttled": _store_throttled,
@@ -144,4 +169,8 @@ OUTAGES: Mapping[str, Trouble] = {
     "queue throttled": _queue_throttled,
     "queue slow": _queue_slow,
     "queue flapping": _queue_flapping,
+    "vault refused": _vault_refused,
+    "vault throttled": _vault_throttled,
+    "vault slow": _vault_slow,
+    "vault flapping": _vault_flapping,
 }

@@ -40,13 +40,27 @@ def app_folder(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-def _run(app_folder: Path, data_folder: Path, *arguments: str) -> Any:
+NOWHERE = {
+    "INTEGRATIONS_BACKEND": "azure",
+    "INTEGRATIONS_COSMOS_ENDPOINT": "http://127.0.0.1:9",
+    "INTEGRATIONS_COSMOS_KEY": "a2V5",
+    "INTEGRATIONS_KEY_VAULT_URL": "https://127.0.0.1:9",
+    "INTEGRATIONS_BLOB_CONNECTION": "UseDevelopmentStorage=true",
+    "INTEGRATIONS_JWKS_URL": "http://127.0.0.1:9/keys",
+    "ServiceBusConnection": "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;"
+    "UseDevelopmentEmulator=true",
+}
+"""Azure's services at an address where nobody listens."""
+
+
+def _run(app_folder: Path, data_folder: Path, *arguments: str, **settings: str) -> Any:
     environ = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(app_folder), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
         "INTEGRATIONS_BACKEND": "embedded",
         "INTEGRATIONS_ENVIRONMENT": "development",
         "INTEGRATIONS_DATA_DIR": str(data_folder),
+        **settings,
     }
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -69,3 +83,13 @@ def test_the_worker_loads_and_runs_the_app(app_folder: Path, tmp_path: Path) -> 
     assert json.loads(outcome["http"]["body"])["status"] == "live"
     assert outcome["timer"] == {}
     assert outcome["queue"] == {}
+
+
+def test_in_azure_mode_the_worker_gets_the_apps_lines(tmp_path: Path) -> None:
+    """What the app logs comes to the root logger's handler, as JSON, with its severity."""
+    outcome = _run(REPOSITORY, tmp_path, str(DRIVER), str(REPOSITORY), **NOWHERE)
+    assert "error" in outcome["queue"]
+    severities = {level for level, _, _ in outcome["lines"]}
+    lines = [json.loads(line) for _, _, line in outcome["lines"]]
+    assert severities & {"WARNING", "ERROR"}
+    assert all(line["message"] and line["context"]["operation"] for line in lines)

@@ -1,7 +1,8 @@
 """Runs Microsoft's worker core over a function app as the Azure host would, in a process of its own.
 
 Usage: python worker_core_driver.py FOLDER_OF_THE_APP
-Prints one JSON object: the functions that the worker indexed, and how one invocation of each trigger ended.
+Prints one JSON object: the functions that the worker indexed, how one invocation of each trigger ended, and
+the app's lines that came to the root logger's handler, which the worker sends to the host.
 
 The core speaks in protobuf messages, but takes the module of their classes as an argument: records with the
 same field names do.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -144,9 +146,24 @@ def _dead_letter() -> ReceivedMessage:
     )
 
 
+class WorkersHandler(logging.Handler):
+    """Like the worker's own: formats without a format, and keeps level, logger and message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.levelname, record.name, self.format(record)))
+
+
 async def _main(folder: str) -> None:
+    handler = WorkersHandler()
+    logging.getLogger().addHandler(handler)
     try:
-        sys.stdout.write(json.dumps(await run(folder)))
+        outcome = await run(folder)
+        lines = [line for line in handler.lines if line[1].startswith("castiel")]
+        sys.stdout.write(json.dumps({**outcome, "lines": lines}))
     finally:
         if bootstrap := sys.modules.get("shared.bootstrap"):
             await bootstrap.close()

@@ -72,6 +72,19 @@ AZURE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("INTEGRATIONS_AUDIT_CONTAINER", "audit"), ("INTEGRATIONS_ARCHIVER_CLIENT_ID", "0000-0001")],
+)
+def test_the_archivers_settings_are_azures(variable: str, value: str) -> None:
+    """Both may be left out there; the embedded backend has no use for them and says so."""
+    field = variable.removeprefix("INTEGRATIONS_").lower()
+    assert getattr(load_settings(AZURE | {variable: value}), field) == value
+    assert getattr(load_settings(AZURE), field) is None
+    with pytest.raises(ConfigurationError, match=f"{variable}: is for INTEGRATIONS_BACKEND=azure"):
+        load_settings({variable: value})
+
+
 def test_azure_needs_addresses_and_no_secrets() -> None:
     """With this app's identity there is nothing to leak."""
     settings = load_settings(AZURE)
@@ -125,6 +138,58 @@ def test_a_key_may_go_to_this_machine_without_tls() -> None:
     load_settings({**keyed, "INTEGRATIONS_COSMOS_ENDPOINT": "http://127.0.0.1:8081"})
     with pytest.raises(ConfigurationError, match="must be an https:// address"):
         load_settings({**keyed, "INTEGRATIONS_COSMOS_ENDPOINT": "http://somewhere.example"})
+
+
+KEYED = "SharedAccessKeyName=n;SharedAccessKey=hush;UseDevelopmentEmulator=true"
+ACCOUNT = "AccountName=a;AccountKey=hush"
+UNSAFE = [
+    ("ServiceBusConnection", f"Endpoint=sb://emulator.example;{KEYED}"),
+    ("ServiceBusConnection", f"{KEYED};endpoint = sb://127.0.0.1.example:5672/"),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"DefaultEndpointsProtocol=http;{ACCOUNT}"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        f"DefaultEndpointsProtocol=https;{ACCOUNT};BlobEndpoint=http://a.example/a",
+    ),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"{ACCOUNT};BlobEndpoint=https://a;BlobSecondaryEndpoint=http://b"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://a.example",
+    ),
+]
+SAFE = [
+    ("ServiceBusConnection", f"Endpoint=sb://localhost:5672;{KEYED}"),
+    (
+        "ServiceBusConnection",
+        "Endpoint=sb://x.servicebus.windows.net;SharedAccessKeyName=n;SharedAccessKey=k",
+    ),
+    ("INTEGRATIONS_BLOB_CONNECTION", "UseDevelopmentStorage=true"),
+    ("INTEGRATIONS_BLOB_CONNECTION", f"DefaultEndpointsProtocol=https;{ACCOUNT}"),
+    (
+        "INTEGRATIONS_BLOB_CONNECTION",
+        f"DefaultEndpointsProtocol=http;{ACCOUNT};BlobEndpoint=http://127.0.0.1:1/a",
+    ),
+]
+
+
+def by_connection(variable: str, connection: str) -> dict[str, str]:
+    """Azure's settings with a connection string in the place of the identity."""
+    queue = variable == "ServiceBusConnection"
+    replaced = "ServiceBusConnection__fullyQualifiedNamespace" if queue else "INTEGRATIONS_BLOB_ACCOUNT_URL"
+    return {name: value for name, value in AZURE.items() if name != replaced} | {variable: connection}
+
+
+@pytest.mark.parametrize(("variable", "connection"), UNSAFE)
+def test_a_connection_string_may_not_leave_this_machine_without_tls(variable: str, connection: str) -> None:
+    """Emulators' strings switch TLS off; the message repeats nothing of them."""
+    with pytest.raises(ConfigurationError, match=f"{variable}: .*this very machine") as caught:
+        load_settings(by_connection(variable, connection))
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "connection"), SAFE)
+def test_emulators_on_this_machine_and_services_by_tls_are_taken(variable: str, connection: str) -> None:
+    """The same strings with the loopback, or with https, are right."""
+    load_settings(by_connection(variable, connection))
 
 
 def test_internal_addresses_are_for_laptops() -> None:

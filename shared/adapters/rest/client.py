@@ -16,7 +16,7 @@ from shared.adapters.rest.listing import ListRequest
 from shared.adapters.rest.notation import Path
 from shared.adapters.rest.page_source import Fetched, as_of
 from shared.adapters.rest.paginators import paginator_of
-from shared.adapters.rest.records import RecordReader
+from shared.adapters.rest.records import RecordReader, require_some_well_formed
 from shared.adapters.rest.run_clock import RunTimes, place_of, run_times
 from shared.adapters.rest.watermarks import WatermarkReader, higher
 from shared.domain.errors import ProviderContractError
@@ -40,6 +40,7 @@ class EntityClient:
 
     def __init__(self, line: Line, name: str, entity: EntityDefinition) -> None:
         self._line = line
+        self._name = name
         self._entity = entity
         self._paginator = paginator_of(entity.pagination, line.signers.clean, _stamp(entity))
         self._watermarks = WatermarkReader(entity.increment) if entity.increment else None
@@ -51,7 +52,11 @@ class EntityClient:
 
     async def fetch(self, request: FetchRequest) -> Fetched:
         """Fetch one page; raises what `Adapter.fetch_page` does."""
-        return await self._fetch(request, {}, self._line.errors.body_of)
+        fetched = await self._fetch(request, {}, self._line.errors.body_of)
+        # Later the document has read good records, and all that lies behind a bad page would be lost.
+        if request.watermark is None and request.position is None:
+            require_some_well_formed(self._name, fetched.page.records)
+        return fetched
 
     async def fetch_children(self, request: FetchRequest, parent: Mapping[str, str]) -> Fetched:
         """Fetch one page for one parent, given what templates name of it. One that has vanished has none."""

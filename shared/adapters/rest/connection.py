@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from yarl import URL
 
+from shared.adapters.addresses import PLAIN_HTTP
 from shared.adapters.rest.definition import RestDefinition
 from shared.adapters.rest.requests import Request
 from shared.adapters.rest.templates import fill
@@ -96,6 +97,17 @@ def check_settings(document: ProviderDocument, settings: Mapping[str, str]) -> N
     ]
     _refuse(document, unknown + _setting_problems(document, definition, _values(document, settings)))
     Connection.of(document, definition, settings)
+
+
+def require_https(document: ProviderDocument, settings: Mapping[str, str]) -> None:
+    """Make sure that settings which fit make no URL of plain http.
+
+    Raises:
+        ConfigurationError: They do.
+    """
+    for field, url in Connection.of(document, RestDefinition.parse(document), settings).urls.items():
+        if url.scheme == "http":
+            raise ConfigurationError(f"The {_name_of(field)} of provider {document.id} {PLAIN_HTTP}.")
 
 
 def _values(document: ProviderDocument, settings: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Self
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,9 @@ from shared.adapters.rest.pagination import NoPagination, OffsetPagination, Page
 from shared.domain.model import WireModel
 from shared.domain.sweeps import Sweep
 from shared.domain.validation import blame
+
+FIRST_PAGE: Mapping[str, Any] = MappingProxyType({"deletions": None})
+"""The position where an entity's deletion list begins."""
 
 
 class DeletionIncrement(WireModel):
@@ -34,8 +38,8 @@ class Deletions(WireModel):
 
     Attributes:
         sweep: What a complete reading of the entity has not seen is gone.
-        listing: The request that lists what was deleted; `list` in the document. Incremental runs ask it
-            after the last page of the entity, from the same watermark.
+        listing: The request that lists what was deleted; `list` in the document. It is asked after the last
+            page of the entity, from the same watermark; by a full run from that of the run before.
         records: Where its answer has the list; without it, the answer is the list.
         id: The id of what was deleted: the same as in the entity's records.
     """

@@ -68,6 +68,24 @@ class EntityDefinition(RecordRequests):
             raise blame(*conflict)
         return self
 
+    @property
+    def tombstones_need_a_watermark(self) -> bool:
+        """Whether tombstones may come only with what changed since a watermark, and not in a complete list.
+
+        A full run that sends an `initial` value asks as for changes since the beginning.
+        """
+        increment = self.increment
+        if self.deleted is None or increment is None:
+            return False
+        asks_alike = increment.client_side_filter or increment.initial is not None
+        return self.changes is not None or not asks_alike
+
+    @property
+    def is_told_deletions(self) -> bool:
+        """Whether deletions come only with what is asked from a watermark."""
+        listed = self.deletions is not None and self.deletions.listing is not None
+        return listed or self.tombstones_need_a_watermark
+
     def listings(self) -> Iterator[tuple[str, ListRequest]]:
         """Yield the requests that list the entity, each with its path in it; a parent is for them only."""
         yield "list", self.listing

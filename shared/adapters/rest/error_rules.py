@@ -34,7 +34,10 @@ _ERRORS: dict[Action, tuple[type[IntegrationError], str]] = {
     "unauthenticated": _REJECTED,
     "forbidden": (AccessDeniedError, "refuses access; check the account's permissions"),
     "permanent": (StopError, "failed, and will fail again"),
-    "reset": (ResyncRequiredError, "no longer knows where the last run ended; start a full sync"),
+    "reset": (
+        ResyncRequiredError,
+        "no longer knows where the last run ended; everything has to be read again",
+    ),
     "conflict": (RecordConflictError, "says that the record has changed; read it again and decide anew"),
     "notFound": (RecordMissingError, "does not have the record; read it again and decide anew"),
     "reject": (RecordRejectedError, "does not take this record; mend its data or the mapping"),
@@ -73,7 +76,7 @@ class ErrorRules:
     def record_body_of(self, response: HttpResponse, by_status: Mapping[int, Action]) -> Any:
         """Return the parsed body of a success about one record; None where it is empty.
 
-        No message shows anything of the answer, which may repeat the record.
+        No message shows anything of the answer's body, which may repeat the record.
 
         Args:
             response: As it came.
@@ -88,7 +91,7 @@ class ErrorRules:
         if action:
             raise self._error(action, response, body)
         response.require_success(self._pause_of(response, body))
-        return _strict(response) if response.body.strip() else None
+        return response.json(quoting=False) if response.body.strip() else None
 
     def _actions(self, response: HttpResponse, body: Any) -> Iterator[Action]:
         return (action for fits, action in self._rules if fits(response, body))
@@ -98,10 +101,10 @@ class ErrorRules:
         answered = f"status {response.status}: {shown!r}" if shown else f"status {response.status}"
         message = f"{response.request.place} {says} ({answered})."
         if issubclass(error, RetryableError):
-            return error(message, retry_after_seconds=self._pause_of(response, body))
+            return error(message, retry_after_seconds=self._pause_of(response, body)).of_provider()
         if issubclass(error, RecordRejectedError):
-            return error(message, code="provider_rejected")
-        return error(message)
+            return error(message, code="provider_rejected").of_provider()
+        return error(message).of_provider()
 
     def _said(self, response: HttpResponse, body: Any) -> str:
         """Return the provider's own words where the document says that they are; empty without any."""
@@ -117,14 +120,6 @@ class ErrorRules:
         if pause is None:
             pause = parse_retry_after(response.headers.get("Retry-After"), now=response.received_at)
         return pause
-
-
-def _strict(response: HttpResponse) -> Any:
-    try:
-        return response.json()
-    except ProviderContractError:
-        message = f"{response.request.place} answered with something other than JSON; check the path."
-        raise ProviderContractError(message) from None
 
 
 def _lenient(response: HttpResponse) -> Any:

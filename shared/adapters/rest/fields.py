@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from shared.adapters.rest.drafts import Draft
-from shared.adapters.rest.notation import AnswerHeader, Parameter, Present
+from shared.adapters.rest.notation import AnswerHeader, HookName, JmesPath, Parameter, Path, Present
 from shared.domain.field_paths import FieldPath, parents_of
+from shared.domain.jmespath_fields import fields_of
 
 if TYPE_CHECKING:
     from shared.adapters.rest.entity import EntityDefinition
@@ -58,13 +59,21 @@ class FieldSelector:
 
 
 def _own_paths(entity: EntityDefinition) -> frozenset[str] | None:
-    """Return the fields that the document reads in every record; None if an expression hides one."""
+    """Return the fields that the document reads in every record; None if it may read any."""
     increment = entity.increment
     version = None if isinstance(entity.version, AnswerHeader) else entity.version
     read = (entity.id, entity.modified, entity.deleted, version, increment.field if increment else None)
-    paths = [path.path if isinstance(path, Present) else path for path in read if path is not None]
-    texts = frozenset(path for path in paths if isinstance(path, str))
-    return texts if len(texts) == len(set(paths)) else None
+    found = [_fields_of(path) for path in read if path is not None]
+    known = [fields for fields in found if fields is not None]
+    return frozenset[str]().union(*known) if len(known) == len(found) else None
+
+
+def _fields_of(path: Path | Present) -> frozenset[str] | None:
+    if isinstance(path, JmesPath):
+        return fields_of(path.expression)
+    if isinstance(path, HookName):
+        return None
+    return frozenset({path.path if isinstance(path, Present) else path})
 
 
 def _names(paths: Iterable[str], style: str) -> list[str]:

@@ -33,7 +33,8 @@ class Increment(WireModel):
             milliseconds without it.
         unit: What an `integer` counts since 1970; needed for a look-back.
         inclusive: Whether the API answers with records at exactly the value sent. Where it does not, the
-            adapter asks from one unit earlier, so that records with equal values are not lost.
+            adapter asks from one unit earlier, so that records with equal values are not lost. A text has no
+            units: it must be inclusive, or filtered here.
         look_back_seconds: How far before the watermark a run begins, for records that are committed late.
         client_side_filter: The API can't filter: everything is read, and what is older is left out here.
         initial: Sent by a run that has no watermark; without it, that run leaves the parameter out.
@@ -112,3 +113,10 @@ class Increment(WireModel):
         expected = int if self.value_type == "integer" else str
         if self.initial is not None and type(self.initial) is not expected:
             yield "initial", f"must be of type {self.value_type}, as the field's values"
+        if self.field and self.value_type == "text" and not (self.inclusive or self.client_side_filter):
+            cure = (
+                "must be true for text, or records with equal values are lost; if the API leaves out the"
+                " value sent, use `type: dateTime` or `integer`, or `clientSideFilter: true` without"
+                " `parameter`"
+            )
+            yield "inclusive", cure

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from shared.adapters.http import FORM_TYPE, JSON_TYPE, HttpClient, HttpRequest, HttpResponse
+from shared.adapters.http import FORM_TYPE, JSON_TYPE, HttpClient, HttpRequest, HttpResponse, read_aside
 from shared.adapters.rest.bodies import encoded_body
 from shared.adapters.rest.connection import Connection
 from shared.adapters.rest.drafts import Draft
@@ -106,7 +106,7 @@ class Line:
         response = await self.http.send(request)
         self._heed(pause_told(self.quota, response))
         try:
-            return response, read(response)
+            return response, await read_aside(read, response)
         except ThrottledError as error:
             self._heed(error.retry_after_seconds)
             raise

@@ -79,7 +79,8 @@ class Marker:
         return [record for record in records if self._mark(record) not in some]
 
     def _mark(self, record: SourceRecord) -> str:
-        return _digest(f"{record.external_id}\0{self._stamp(record.data)!r}")
+        stamp = None if record.rejection else self._stamp(record.data)  # a path may fail on a malformed one
+        return _digest(f"{record.external_id}\0{stamp!r}")
 
 
 def _digest(text: str) -> str:

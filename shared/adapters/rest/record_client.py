@@ -91,7 +91,7 @@ class RecordClient:
         about = {"search.text": require_text(text), "search.limit": asked}
         _, body = await self._line.exchange(self._made(request, Draft(), about))
         reader = RecordReader(self._name, self._entity, request.records or self._entity.records)
-        return reader.read(body).records[:limit]
+        return reader.read_found(body)[:limit]
 
     def _declared(self, operation: Operation, request: R | None) -> R:
         if request is None:

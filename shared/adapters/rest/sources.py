@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from shared.adapters.rest.ceiling import Capped
 from shared.adapters.rest.client import EntityClient
-from shared.adapters.rest.deletion_pages import DeletionsAfter
+from shared.adapters.rest.deletion_pages import DeletionList, GoesOn
 from shared.adapters.rest.entity import EntityDefinition
 from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.line import Line
@@ -29,6 +29,8 @@ def source_of(line_of: LineOf, entities: Entities, name: str) -> PageSource:
     increment = _increment_of(entity, entities)
     if increment and increment.has_times and (entity.parent or (deletions and deletions.listing)):
         source = Capped(source, WatermarkReader(increment))
+    if entity.increment and entity.tombstones_need_a_watermark:
+        source = GoesOn(source, source, "changes", entity.increment, always=False)
     if deletions and deletions.listing and deletions.id and entity.increment:
         listed = EntityDefinition.model_construct(
             listing=deletions.listing,
@@ -38,7 +40,8 @@ def source_of(line_of: LineOf, entities: Entities, name: str) -> PageSource:
             pagination=deletions.pagination,
             increment=deletions.merged(entity.increment),
         )
-        source = DeletionsAfter(source, EntityClient(line_of(name), name, listed))
+        gone = DeletionList(EntityClient(line_of(name), name, listed))
+        source = GoesOn(source, gone, "deletions", entity.increment, always=True)
     return source
 
 

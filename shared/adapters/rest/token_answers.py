@@ -1,7 +1,7 @@
 """What an authorisation server answers: a grant, or why there is none (RFC 6749, 5).
 
-Nothing of an answer goes into an error but the codes listed here: bodies hold tokens, and descriptions repeat
-what was sent.
+Nothing of an answer goes into an error but the codes listed here and its content type: bodies hold tokens,
+and descriptions repeat what was sent.
 """
 
 from __future__ import annotations
@@ -114,11 +114,11 @@ class TokenAnswers:
 
 def _parsed(response: HttpResponse) -> Any:
     try:
-        return parse_json(response.body, response.headers.get("Content-Type", ""))
-    except NotJsonError:
+        return parse_json(response.body, response.headers.get("Content-Type", "no content type"))
+    except NotJsonError as error:
         if response.is_success:
             raise ProviderContractError(
-                f"{response.request.place} answered with something other than JSON; check `tokenUrl`."
+                f"{response.request.place} answered with {error}; check `tokenUrl`."
             ) from None
         return None
 
@@ -148,8 +148,8 @@ def _error(
 ) -> IntegrationError:
     message = f"{response.request.place} {says} (status {response.status}{code})."
     if issubclass(kind, RetryableError):
-        return kind(message, retry_after_seconds=_pause(response))
-    return kind(message)
+        return kind(message, retry_after_seconds=_pause(response)).of_provider()
+    return kind(message).of_provider()
 
 
 def _pause(response: HttpResponse) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from shared.adapters.rest.auth import REFRESH_TOKEN, credential_fields
@@ -24,14 +24,23 @@ class RestTokenEndpoint:
         auth: The document's `auth`.
         connection: What the integration's settings make of the document.
         clock: Time, for assertions.
+        random_bytes: Gives so many random bytes, for their ids.
     """
 
-    def __init__(self, forms: TokenForms, auth: AnyOAuth2, connection: Connection, clock: Clock) -> None:
+    def __init__(
+        self,
+        forms: TokenForms,
+        auth: AnyOAuth2,
+        connection: Connection,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._forms = forms
         self._auth = auth
         self._connection = connection
         self._url = str(connection.urls[TOKEN_URL])
         self._clock = clock
+        self._random_bytes = random_bytes
         self._parameters = {
             name: fill(template, connection.values) for name, template in auth.parameters.items()
         }
@@ -84,7 +93,9 @@ class RestTokenEndpoint:
 
     def _grant(self, values: Mapping[str, str]) -> dict[str, str]:
         if isinstance(self._auth, OAuth2JwtBearer):
-            signer = AssertionSigner(self._auth, self._connection.values, self._url, self._clock)
+            signer = AssertionSigner(
+                self._auth, self._connection.values, self._url, self._clock, self._random_bytes
+            )
             return {"grant_type": GRANT_TYPE, "assertion": signer.sign(values)}
         if self.consumes_refresh_token:
             # Without `scope`: the grant keeps the one that the person agreed to (RFC 6749, 6).

@@ -20,7 +20,6 @@ _PRECISIONS = (
     ("%M", timedelta(minutes=1)),
     ("%H", timedelta(hours=1)),
 )
-_PER_SECOND = {"seconds": 1, "milliseconds": 1_000, None: 0}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_SECONDS = 253_402_300_799  # the end of the year 9999
 
@@ -60,6 +59,16 @@ class WatermarkReader:
     def parse(self, value: Any) -> Watermark:
         """Return a value of the increment's field as a watermark. Raises ValueError for another type."""
         return self._values.parse(value)
+
+    def accepts(self, watermark: Watermark | None) -> bool:
+        """True for what a run can begin at; false for what another version of the document has left."""
+        if watermark is None or self._increment.link:
+            return watermark is None or is_target(watermark)
+        try:
+            self._values.begin(watermark, 0)
+        except ValueError:
+            return False
+        return True
 
     def floor(self, watermark: Watermark | None, behind_seconds: int = 0) -> Watermark | None:
         """Return the watermark below which records are left out here; None where the API filters."""

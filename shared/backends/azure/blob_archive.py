@@ -94,6 +94,7 @@ class BlobArchive:
         *,
         tier: StandardBlobTier = StandardBlobTier.COLD,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        tls: ssl.SSLContext | None = None,
         random: Callable[[], float] = random.random,
     ) -> Self:
         """Make an archive by an account's key (see `open`): for emulators, where there are no identities.
@@ -101,7 +102,7 @@ class BlobArchive:
         Raises:
             ConfigurationError: The connection string is none.
         """
-        transport = open_transport()
+        transport = open_transport(tls)
         try:
             client = ContainerClient.from_connection_string(
                 connection_string, container, transport=transport, retry_total=SDK_RETRIES

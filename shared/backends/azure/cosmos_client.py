@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class CosmosOptions:
             pause that the service asks for.
         throttle_seconds: And no longer than this in sum.
         discover_endpoints: False for a local server, which has one address.
+        tls: What to trust; the system's authorities by default.
     """
 
     concurrency: int = 16
@@ -40,6 +42,7 @@ class CosmosOptions:
     throttle_retries: int = 5
     throttle_seconds: int = 10
     discover_endpoints: bool = True
+    tls: ssl.SSLContext | None = None
 
 
 DEFAULT_OPTIONS = CosmosOptions()
@@ -80,7 +83,7 @@ class CosmosConnection:
             retry_connect=0,
             retry_read=0,
             enable_compact_utf8_item_writes=True,
-            transport=metered_transport(),
+            transport=metered_transport(options.tls),
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(client.close)

@@ -56,9 +56,8 @@ IDS_PER_QUERY = 1_000
 class CosmosDocumentStore:
     """`DocumentStore` over one database of a Cosmos DB account. Make it with `open`, end it with `close`.
 
-    It never repeats a write whose answer was lost: the caller gets UnavailableError and decides. What this
-    client wrote it also reads (session consistency); other processes may read what was there a moment ago,
-    and their writes on condition fail then.
+    It never repeats a write whose answer was lost: the caller gets UnavailableError and decides. The
+    account's consistency must be Strong: what any process wrote, every process reads.
     """
 
     def __init__(

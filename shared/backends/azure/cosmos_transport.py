@@ -8,10 +8,12 @@ taken id that is nobody else's doing.
 from __future__ import annotations
 
 import math
+import ssl
 
 import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport
 
+from shared.backends.azure.transport import CONNECTION_LIMIT, modern_tls
 from shared.telemetry.request_charge import add_charge
 
 _CHARGE = "x-ms-request-charge"
@@ -25,9 +27,14 @@ class AnswerLostError(aiohttp.ClientError):
     """A write may have been carried out, and nobody knows. No retry below this package's callers takes it."""
 
 
-def metered_transport() -> AioHttpTransport:
-    """Return a transport for one client of the SDK, which closes it. Call it in the event loop."""
+def metered_transport(tls: ssl.SSLContext | None = None) -> AioHttpTransport:
+    """Return a transport for one client of the SDK, which closes it. Call it in the event loop.
+
+    Args:
+        tls: What to trust, see `modern_tls`.
+    """
     session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTION_LIMIT, ssl=modern_tls(tls)),
         auto_decompress=False,  # azure-core does it
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=True,

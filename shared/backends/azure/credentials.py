@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
+from azure.core.pipeline.transport import AioHttpTransport
 
+from shared.backends.azure.transport import open_transport
 from shared.domain.errors import UnavailableError
 
 TOKEN_TIMEOUT_SECONDS = 30.0
@@ -24,6 +28,7 @@ class AzureCredential:
 
     Args:
         open_it: Opens the credential behind it; `DefaultAzureCredential` by default.
+        tls: What that one is to trust; the system's authorities by default.
         timeout_seconds: For one token.
     """
 
@@ -31,9 +36,10 @@ class AzureCredential:
         self,
         open_it: Callable[[], Awaitable[AsyncTokenCredential]] | None = None,
         *,
+        tls: ssl.SSLContext | None = None,
         timeout_seconds: float = TOKEN_TIMEOUT_SECONDS,
     ) -> None:
-        self._open_it = open_it or _open_default
+        self._open_it = open_it or partial(_open_default, tls)
         self._timeout_seconds = timeout_seconds
         self._opening = asyncio.Lock()
         self._opened: AsyncTokenCredential | None = None
@@ -88,7 +94,32 @@ class AzureCredential:
             return self._opened
 
 
-async def _open_default() -> AsyncTokenCredential:
+class _Default:
+    """Azure's chain of credentials over one transport, which an unused chain would leave open."""
+
+    def __init__(self, chain: AsyncTokenCredential, transport: AioHttpTransport) -> None:
+        self.get_token = chain.get_token
+        self._chain = chain
+        self._transport = transport
+
+    async def close(self) -> None:
+        await self._chain.close()
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.close()
+
+
+async def _open_default(tls: ssl.SSLContext | None) -> AsyncTokenCredential:
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - only where a token is needed
 
-    return DefaultAzureCredential()
+    transport = open_transport(tls)
+    return _Default(DefaultAzureCredential(transport=transport), transport)

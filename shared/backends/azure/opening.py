@@ -58,6 +58,7 @@ class Opener:
     async def documents(self) -> DocumentStore:
         """Connect to Cosmos DB."""
         await self._import("shared.backends.azure.cosmos_documents")
+        from shared.backends.azure.cosmos_client import CosmosOptions
         from shared.backends.azure.cosmos_documents import CosmosDocumentStore
 
         settings = self._settings
@@ -66,6 +67,7 @@ class Opener:
             await self.cosmos_credential(),
             settings.cosmos_database,
             self._clock,
+            options=CosmosOptions(tls=self.tls()),
         )
         self._stack.push_async_callback(store.close)
         return store
@@ -97,7 +99,7 @@ class Opener:
             self._settings.key_vault_url or "",
             await self._identity(),
             self._clock,
-            tls=self._tls(),
+            tls=self.tls(),
             # A stand-in on this machine has no name in the vault's domain.
             verify_challenge=not is_this_machine(self._settings.key_vault_url or ""),
         )
@@ -113,11 +115,11 @@ class Opener:
         connection, container = settings.blob_connection, settings.blob_container
         if connection:
             archive = await BlobArchive.open_by_connection_string(
-                connection.get_secret_value(), container, clock
+                connection.get_secret_value(), container, clock, tls=self.tls()
             )
         else:
             url = settings.blob_account_url or ""
-            archive = await BlobArchive.open(url, await self._identity(), container, clock, tls=self._tls())
+            archive = await BlobArchive.open(url, await self._identity(), container, clock, tls=self.tls())
         self._stack.push_async_callback(archive.close)
         return archive
 
@@ -139,7 +141,7 @@ class Opener:
         await self._import("shared.backends.azure.credentials")
         from shared.backends.azure.credentials import AzureCredential
 
-        credential = AzureCredential()
+        credential = AzureCredential(tls=self.tls())
         self._stack.push_async_callback(credential.close)
         return credential
 
@@ -148,10 +150,11 @@ class Opener:
 
         connection, host = self._settings.service_bus_connection, self._settings.service_bus_namespace
         if connection:
-            return ServiceBusNamespace.from_connection_string(connection.get_secret_value())
-        return ServiceBusNamespace.with_identity(host or "", await self._identity())
+            return ServiceBusNamespace.from_connection_string(connection.get_secret_value(), self.tls())
+        return ServiceBusNamespace.with_identity(host or "", await self._identity(), self.tls())
 
-    def _tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what to trust beside the public authorities, if anything."""
         trusted = self._settings.ca_file
         if trusted is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from shared.backends.azure.cosmos_client import CosmosConnection
+from shared.backends.azure.cosmos_client import CosmosConnection, CosmosOptions
 from shared.backends.azure.cosmos_provision import provision
 from shared.backends.azure.opening import Opener
 from shared.config import Settings
@@ -22,7 +22,10 @@ async def provision_azure(settings: Settings, clock: Clock) -> Sequence[str]:
     async with AsyncExitStack() as stack:
         opener = Opener(settings, clock, stack)
         connection = await CosmosConnection.open(
-            settings.cosmos_endpoint or "", await opener.cosmos_credential(), settings.cosmos_database
+            settings.cosmos_endpoint or "",
+            await opener.cosmos_credential(),
+            settings.cosmos_database,
+            CosmosOptions(tls=opener.tls()),
         )
         stack.push_async_callback(connection.close)
         made = [f"Cosmos DB container {name}" for name in await provision(connection)]

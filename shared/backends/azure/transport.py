@@ -12,16 +12,21 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 CONNECTION_LIMIT = 100
 
 
+def modern_tls(tls: ssl.SSLContext | None = None) -> ssl.SSLContext:
+    """Return what to trust, the system's authorities by default, with TLS 1.2 as its minimum."""
+    context = tls or ssl.create_default_context()
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
 def open_transport(tls: ssl.SSLContext | None = None) -> AioHttpTransport:
     """Return a transport for one client, which closes it; call it inside a running event loop.
 
     Args:
-        tls: What to trust; the system's authorities by default. Its minimum version is raised to TLS 1.2.
+        tls: What to trust, see `modern_tls`.
     """
-    context = tls or ssl.create_default_context()
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTION_LIMIT, ssl=context),
+        connector=aiohttp.TCPConnector(limit=CONNECTION_LIMIT, ssl=modern_tls(tls)),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # azure-core decompresses by itself
     )

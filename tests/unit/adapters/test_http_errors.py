@@ -134,6 +134,15 @@ def test_status_becomes_the_domains(status: int, expected: type[IntegrationError
     assert not isinstance(error, RetryableError) or error.retry_after_seconds == 7.0
 
 
+def test_the_provider_is_to_blame() -> None:
+    """Connection, time-out and status alike: alerts count broken connections by it."""
+    errors = [
+        error_of_exception(TimeoutError(), "GET example.com/"),
+        *(error_of_status(code, "GET example.com/", retry_after_seconds=None) for code in (401, 403, 503)),
+    ]
+    assert {error.source for error in errors} == {"provider"}
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from shared.adapters.registry import AdapterRegistry
 from shared.adapters.scoped import ScopedAdapter
 from shared.domain.errors import AccessDeniedError
 from shared.domain.provider import Provider
-from shared.domain.sync import ExecutionStatus, SyncMode
+from shared.domain.sweeps import Sweep
+from shared.domain.sync import ExecutionStatus, SyncMode, Trigger
 from shared.ports.adapter import FetchRequest
 from shared.telemetry.logs import configure_logging, log_context
 from tests.fakes.adapter import FakeAdapter
@@ -35,7 +37,7 @@ async def test_a_type_that_is_not_allowed_is_not_fetched(tmp_path: Path, log: io
     async with sync_world(tmp_path) as world:
         integration = await world.add_integration(allowed_shard_types=("contact",))
     behind = FakeAdapter([record("a")])
-    gate = ScopedAdapter(behind, integration)
+    gate = ScopedAdapter(behind, integration, integration.tenant_id)
     with log_context(request_id="request-1"), pytest.raises(AccessDeniedError, match="allowedShardTypes"):
         await gate.fetch_page(REQUEST)
     assert behind.requests == []
@@ -50,13 +52,74 @@ async def test_a_type_that_is_not_allowed_is_not_fetched(tmp_path: Path, log: io
     assert (metadata["operation"], metadata["shardTypeId"]) == ("fetch", "thing-shard")
 
 
+@pytest.mark.parametrize(
+    ("entity", "tenant", "reason"),
+    [("other", "acme", "other is not mapped"), ("thing", "rival", "belongs to another tenant")],
+)
+async def test_what_is_not_mapped_or_another_tenants_is_not_exchanged(
+    tmp_path: Path, log: io.StringIO, entity: str, tenant: str, reason: str
+) -> None:
+    """Neither in nor out, whichever request; each denial is in the log."""
+    async with sync_world(tmp_path) as world:
+        integration = await world.add_integration()
+    behind = FakeAdapter([record("a")])
+    gate = ScopedAdapter(behind, integration, tenant)
+    calls: tuple[Awaitable[object], ...] = (
+        gate.fetch_page(FetchRequest(entity, None, None, 10)),
+        gate.get(entity, "a"),
+        gate.search(entity, "a", 1),
+        gate.create(entity, {}, "key"),
+        gate.update(entity, "a", {}, None),
+        gate.delete(entity, "a", None),
+    )
+    for call in calls:
+        with pytest.raises(AccessDeniedError, match=reason):
+            await call
+    assert (behind.requests, len(behind.records)) == ([], 1)
+    entries = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(entry["message"], entry["metadata"]["operation"]) for entry in entries] == [
+        ("Access denied", operation) for operation in ("fetch", "fetch", "fetch", "send", "send", "send")
+    ]
+
+
+async def test_an_integration_that_maps_nothing_yet_can_be_tried(tmp_path: Path) -> None:
+    """A connection test needs an answer; nothing of it can become a shard."""
+    async with sync_world(tmp_path) as world:
+        integration = await world.add_integration(entity_mappings=())
+    gate = ScopedAdapter(FakeAdapter([record("a")]), integration, integration.tenant_id)
+    assert len((await gate.fetch_page(REQUEST)).records) == 1
+
+
+async def test_a_sweep_deletes_nothing_that_is_not_allowed(tmp_path: Path, log: io.StringIO) -> None:
+    """The type may be taken from the integration between the last page and the sweep's writes."""
+    async with sync_world(tmp_path, max_seconds=0) as world:
+        world.adapters.swept = Sweep.ONCE
+        integration = await world.add_integration()
+        world.adapter.records = [record("a"), record("b")]
+        await world.run(SyncMode.FULL)
+        world.clock.advance(60)
+        world.adapter.records = [record("b")]
+        execution = await world.requests.start(integration, SyncMode.FULL, Trigger.MANUAL, "request-1")
+        for _ in range(2):  # the page, and the count of what is gone
+            (step,) = world.sender.steps()
+            await world.sync.run(step)
+        denied = (await world.integrations.get("acme", "int1")).changed(allowed_shard_types=("contact",))
+        await world.integrations.replace(denied)
+        await world.work()
+        ended = await world.executions.get("acme", execution.id)
+        assert "deletedAt" not in (await world.shards())["a"]
+    assert ended.error is not None
+    assert (ended.status, ended.error.code) == (ExecutionStatus.FAILED, "access_denied")
+    assert "Access denied" in log.getvalue()
+
+
 @pytest.mark.parametrize("allowed", [None, ("contact", "thing-shard")])
 async def test_what_is_allowed_passes(tmp_path: Path, allowed: tuple[str, ...] | None) -> None:
     """Pages come as the adapter behind gives them, and closing closes it."""
     async with sync_world(tmp_path) as world:
         integration = await world.add_integration(allowed_shard_types=allowed)
     behind = FakeAdapter([record("a")])
-    gate = ScopedAdapter(behind, integration)
+    gate = ScopedAdapter(behind, integration, integration.tenant_id)
     assert [one.external_id for one in (await gate.fetch_page(REQUEST)).records] == ["a"]
     await gate.close()
     assert behind.closed == 1

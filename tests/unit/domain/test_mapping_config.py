@@ -156,11 +156,12 @@ def test_rules_can_be_about_objects_on_the_way_and_within(field: str) -> None:
         ({"constant": 1}, {"id"}),
         ({"concat": ["a", "b.c"]}, {"a", "b.c", "id"}),
         ({"template": "{a}: {b.c}."}, {"a", "b.c", "id"}),
-        ({"jmespath": "a.b"}, None),
+        ({"jmespath": "a.b || c[0].d"}, {"a.b", "c", "id"}),
+        ({"jmespath": "values(@)[0]"}, None),
     ],
 )
 def test_a_mapping_knows_which_fields_it_reads(source: Any, read: set[str] | None) -> None:
-    """So that no others need be asked for; an expression may read any."""
+    """So that no others need be asked for; some expressions may read any."""
     configured = entity({"externalField": source})
     configured["fields"].append({"externalField": "id", "shardField": "id"})
     assert EntityMapping.model_validate(configured).fields_read() == read

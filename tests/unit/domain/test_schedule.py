@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.schedule import MAX_JITTER, SyncConfig, next_time
+from shared.domain.schedule import MAX_JITTER, SyncConfig, next_full_time, next_time
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -28,6 +28,8 @@ def config(**values: object) -> SyncConfig:
         ({"timeZone": "Europe/Berlin"}, "needs cron"),
         ({"timeZone": "Europe/Berlin", "intervalSeconds": 60}, "needs cron"),
         ({"cron": "0 * * * *", "timeZone": "Nowhere"}, "no time zone Nowhere"),
+        ({"fullIntervalSeconds": 86_400}, "needs intervalSeconds or cron"),
+        ({"fullIntervalSeconds": 60, "intervalSeconds": 60}, "greater than or equal to 3600"),
         ({"cron": "hourly"}, "five fields"),
         ({"cron": "* " * 60}, "100 characters"),
     ],
@@ -82,3 +84,13 @@ def test_every_time_of_a_cron_comes_once(cron: str, key: str, now: datetime) -> 
     following = next_time(schedule, key, due)
     assert following is not None
     assert following - due > timedelta(minutes=4)
+
+
+def test_full_runs_keep_a_rhythm_of_their_own() -> None:
+    """An interval and the delay after the beginning, and then by the interval alone; never without one."""
+    weekly = config(cron="0 * * * *", fullIntervalSeconds=604_800)
+    first = next_full_time(weekly, "int1", NOW)
+    assert first is not None
+    assert timedelta(weeks=1) <= first - NOW <= timedelta(weeks=1) + MAX_JITTER
+    assert next_full_time(weekly, "int1", first + timedelta(hours=1), first) == first + timedelta(weeks=1)
+    assert next_full_time(config(cron="0 * * * *"), "int1", NOW) is None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from azure.identity.aio import DefaultAzureCredential
 
+from shared.backends.azure.credentials import AzureCredential
 from shared.backends.jwks_identity import JwksTokenVerifier
 from shared.backends.system_clock import SystemClock
 from tests.doubles.identity import IdentityDouble
@@ -25,9 +26,11 @@ async def test_the_default_credential_gets_a_token_as_in_app_service(
     """Nothing in the app is different from what runs in Azure."""
     for name, value in identity.environment.items():
         monkeypatch.setenv(name, value)
-    async with DefaultAzureCredential() as credential:
+    async with DefaultAzureCredential() as credential, AzureCredential() as ours:
         token = await credential.get_token("https://vault.azure.net/.default")
-    assert identity.knows(token.token)
+        same = await ours.get_token("https://vault.azure.net/.default")
+        other = await ours.get_token("https://storage.azure.com/.default")
+    assert all(identity.knows(each.token) for each in (token, same, other))
 
 
 async def test_a_callers_token_is_verified_by_the_published_key(identity: IdentityDouble) -> None:

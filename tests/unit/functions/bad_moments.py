@@ -125,7 +125,7 @@ BAD: dict[str, Bad] = {
                 "rest.auth",
                 (
                     "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
-                    " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'"
+                    " 'oauth2ClientCredentials', 'oauth2AuthorizationCode', 'oauth2JwtBearer'"
                 ),
             )
         ],

@@ -77,6 +77,7 @@ async def test_an_integration_is_created_read_changed_and_deleted(app: LiveApp) 
         ),
         ({"syncConfig": {"intervalSeconds": 5}}, "syncConfig.intervalSeconds"),
         ({"syncConfig": {"cron": "99 * * * *"}}, "syncConfig.cron"),
+        ({"syncConfig": {"fullIntervalSeconds": 86_400}}, "syncConfig.fullIntervalSeconds"),
         ({"syncConfig": {"cron": "0 * * * *", "timeZone": "Moon/Base"}}, "syncConfig.timeZone"),
         ({"syncConfig": {"cron": "0 * * * *", "intervalSeconds": 60}}, "syncConfig.cron"),
     ],
@@ -109,6 +110,17 @@ async def test_an_integration_syncs_by_a_clock_on_the_wall(app: LiveApp) -> None
     assert active.body["syncConfig"].items() >= schedule.items()
     due = datetime.fromisoformat(active.body["nextSyncAt"]).astimezone(ZoneInfo("Europe/Berlin"))
     assert (due.hour, due.minute in range(30, 36)) == (2, True) or due.hour == 3
+
+
+async def test_a_full_run_stays_due_when_the_schedule_is_changed(app: LiveApp) -> None:
+    """An integration whose settings are changed every week would else never be read in full."""
+    made = await created(app.admin, syncConfig={"intervalSeconds": 600, "fullIntervalSeconds": 86_400})
+    path = f"integrations/{made['id']}"
+    due = (await app.admin.call("POST", f"{path}/activate")).body["nextFullSyncAt"]
+    later = {"syncConfig": {"intervalSeconds": 900, "fullIntervalSeconds": 604_800}}
+    assert (await app.admin.call("PATCH", path, later)).body["nextFullSyncAt"] == due
+    never = {"syncConfig": {"intervalSeconds": 900}}
+    assert (await app.admin.call("PATCH", path, never)).body.get("nextFullSyncAt") is None
 
 
 @pytest.mark.parametrize(

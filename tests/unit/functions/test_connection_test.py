@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain.caller import Role
-from tests.fakes.provider_server import Fault, ProviderServer, html, provider_server, status, thing
+from tests.fakes.provider_server import Fault, ProviderServer, html, provider_server, raw_json, status, thing
 from tests.secrets_used import secret
 from tests.unit.functions.live_app import LiveApp, live_app
 from tests.unit.functions.test_sync_through_queue import connected
@@ -63,6 +63,7 @@ async def test_a_good_connection_passes_every_step(app: LiveApp, server: Provide
         (status(401), "authentication", "credentials_rejected"),
         (status(403), "authorization", "access_denied"),
         (html("not what was asked for"), "dataAccess", "provider_contract"),
+        (raw_json(b'{"answer": {"items": [{"no": "id"}]}}'), "dataAccess", "provider_contract"),
     ],
 )
 async def test_a_failure_is_told_at_its_step(

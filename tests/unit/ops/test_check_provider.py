@@ -147,6 +147,18 @@ async def test_an_api_that_answers_otherwise_is_found_wanting(
     assert out.endswith("Something has to be mended.\n")
 
 
+async def test_malformed_records_are_found_wanting(
+    tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many, and why; the others are described all the same."""
+    for place in (3, 7):
+        server.things[place]["gone"] = "yes"
+    assert await check(*live(written(tmp_path, DOCUMENT), server, "--pages", "1")) == 1
+    out = capsys.readouterr().out
+    assert "2 of 100 records: The record has neither true nor false at `gone`;" in out
+    assert "fields      of 97 records" in out
+
+
 async def test_pages_that_are_all_the_same_are_found_out(
     tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +217,17 @@ async def test_another_base_url_can_be_tried(
     [
         (None, [], "can't be read: No such file"),
         ("a: [", [], "is not YAML"),
+        (
+            "a: 1\nrest:\n  - b: 2\n    c: {}\n    b: 3\n",
+            [],
+            "has the key b twice in one object, in lines 3 and 5",
+        ),
+        ('{"id": "a",\n"rest": {}, "id": "b"}', [], "has the key id twice in one object, in lines 1 and 2"),
+        (
+            "a: &x {b: 1}\nc: *x\nd: &y [*y, {e: 1, e: 1}]",
+            [],
+            "has the key e twice in one object, in lines 3 and 3",
+        ),
         (DOCUMENT, ["--live"], "settings.serverUrl: is missing; give it a value"),
         (DOCUMENT, ["--setting", "shelve=x"], "settings.shelve: is unknown"),
         (
@@ -235,9 +258,14 @@ async def test_what_can_not_be_tried_exits_with_2(
 async def test_a_private_address_can_be_refused(
     tmp_path: Path, server: ProviderServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the app in Azure would."""
-    assert await check(*live(written(tmp_path, DOCUMENT), server, "--public-only")) == 1
+    """As the app in Azure would; and so can plain http."""
+    file = written(tmp_path, DOCUMENT)
+    secure = {"serverUrl": server.url.replace("http://", "https://"), "shelf": "s1"}
+    settings = [f"--setting={name}={value}" for name, value in secure.items()]
+    assert await check(file, *settings, "--public-only") == 1
     assert "is not a public address" in capsys.readouterr().out
+    assert await check(*live(file, server, "--public-only")) == 2
+    assert "goes over plain http" in capsys.readouterr().err
     assert server.requests == []
 
 

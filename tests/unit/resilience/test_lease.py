@@ -13,7 +13,9 @@ from shared.backends.embedded.sqlite_documents import SqliteDocumentStore
 from shared.domain.errors import LeaseHeldError, LeaseLostError
 from shared.ports.documents import DocumentStore, JsonObject
 from shared.resilience.lease import LEASE_SECONDS, POLL_SECONDS, Leases, release_abandoned
+from tests.doubles.cosmos import CosmosDouble
 from tests.fakes.clock import ManualClock
+from tests.fakes.cosmos_store import cosmos_store
 
 
 @pytest.fixture
@@ -21,8 +23,14 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture
-async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[DocumentStore]:
+@pytest.fixture(params=["sqlite", "cosmos"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
+) -> AsyncIterator[DocumentStore]:
+    if request.param == "cosmos":
+        async with CosmosDouble(clock) as cosmos, cosmos_store(cosmos, clock) as azure:
+            yield azure
+        return
     opened = await SqliteDocumentStore.open(tmp_path / "documents.db", clock)
     yield opened
     await opened.close()
@@ -75,6 +83,24 @@ async def test_the_fencing_token_grows_with_every_holder(store: DocumentStore, c
         async with leases.hold("acme", "thing") as lease:
             tokens.append(lease.fencing_token)
     assert tokens == [1, 2, 3]
+
+
+async def test_the_fencing_token_grows_from_process_to_process(
+    store: DocumentStore, clock: ManualClock
+) -> None:
+    """What a process remembers of a lease that it freed does not hide who has had it since."""
+    one, other = (Leases(store, clock, name) for name in ("one", "other"))
+    tokens = []
+    for leases in (one, other, other, one, one):
+        async with leases.hold("acme", "thing") as lease:
+            tokens.append(lease.fencing_token)
+    assert tokens == [1, 2, 3, 4, 5]
+
+    async with other.hold("acme", "thing"):
+        with pytest.raises(LeaseHeldError) as caught:
+            async with one.hold("acme", "thing"):
+                pytest.fail("the lease is held")
+    assert caught.value.retry_after_seconds == LEASE_SECONDS
 
 
 async def test_a_lease_of_a_dead_process_runs_out(store: DocumentStore, clock: ManualClock) -> None:

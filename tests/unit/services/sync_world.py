@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
 from shared.ports.documents import JsonObject, Query
 from shared.ports.queue import MessageSender
+from shared.ports.secrets import SecretStore
 from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
@@ -76,6 +77,7 @@ class SyncWorld:
         max_runs_per_tenant: int = 3,
         max_runs: int = 50,
         sender: MessageSender | None = None,
+        open_secrets: Callable[[], Awaitable[SecretStore]] = no_secrets,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -108,6 +110,7 @@ class SyncWorld:
             entries, self.integrations, retaking, self.leases, clock, lambda: f"replay{next(ids)}"
         )
         sweeper = Sweeper(shards, SeenMarks(store, clock), run_checkpoints, clock, batches_per_save=1)
+        self.vault = CredentialVault(open_secrets, adapters, clock)
         self.sync = InboundSync(
             integrations=self.integrations,
             providers=self.providers,
@@ -115,9 +118,9 @@ class SyncWorld:
             checkpoints=run_checkpoints,
             intake=GuardedIntake(intake, DeletionGuard(shards, entries, clock), entries),
             sweeper=sweeper,
-            confirmed=ConfirmedDeletions(entries, intake, sweeper, run_checkpoints, clock),
+            confirmed=ConfirmedDeletions(entries, intake, sweeper, run_checkpoints),
             adapters=adapters,
-            vault=CredentialVault(no_secrets, adapters, clock),
+            vault=self.vault,
             leases=self.leases,
             turns=self.turns,
             requests=self.requests,

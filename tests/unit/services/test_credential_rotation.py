@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from shared.backends.embedded.file_secrets import FileSecretStore
-from shared.domain.errors import InvalidStateError, LeaseHeldError, UnavailableError
+from shared.domain.errors import (
+    ConfigurationError,
+    IntegrationError,
+    InvalidRequestError,
+    InvalidStateError,
+    LeaseHeldError,
+    UnavailableError,
+)
+from shared.domain.integration import Integration
 from shared.domain.provider import Provider
 from shared.ports.secrets import SecretVersion
 from shared.services.connection_test import ConnectionTester
@@ -32,11 +40,27 @@ class BreakableSecrets(FileSecretStore):
         return await super().set_enabled(name, version, enabled=enabled)
 
 
+class FakeTrial:
+    """Takes every client, unless it is to fail."""
+
+    def __init__(self) -> None:
+        self.tried: list[Mapping[str, str]] = []
+        self.failing: IntegrationError | None = None
+
+    async def try_client(
+        self, integration: Integration, provider: Provider, values: Mapping[str, str]
+    ) -> None:
+        self.tried.append(values)
+        if self.failing:
+            raise self.failing
+
+
 @dataclass
 class RotationWorld:
     sync: SyncWorld
     secrets: BreakableSecrets
     rotation: CredentialRotation
+    trial: FakeTrial
 
     async def rotate(self, key: str) -> str:
         stored = await self.rotation.rotate(TENANT, "int1", {"apiKey": key}, "ada")
@@ -63,8 +87,11 @@ async def world(tmp_path: Path) -> AsyncIterator[RotationWorld]:
         await sync.integrations.replace(named)
         repositories = (sync.integrations, sync.providers)
         tester = ConnectionTester(*repositories, sync.adapters, vault, sync.clock)
-        rotation = CredentialRotation(*repositories, vault, sync.adapters, tester, sync.leases, sync.clock)
-        yield RotationWorld(sync, secrets, rotation)
+        trial = FakeTrial()
+        rotation = CredentialRotation(
+            *repositories, vault, sync.adapters, tester, trial, sync.leases, sync.clock
+        )
+        yield RotationWorld(sync, secrets, rotation, trial)
 
 
 async def provider(sync: SyncWorld) -> Provider:
@@ -104,9 +131,35 @@ async def test_rotations_do_not_meet(world: RotationWorld) -> None:
     assert await world.enabled() == [True]
 
 
-async def test_what_comes_from_signing_in_is_not_rotated(world: RotationWorld) -> None:
-    """A refresh token that is replaced by hand would end the grant of the one in use."""
+async def test_a_clients_secret_is_tried_by_a_refresh(world: RotationWorld) -> None:
+    """Where people sign in, the new secret of the client must refresh the tenant's connection first."""
     world.sync.adapters.endpoint = FakeTokenEndpoint()
-    with pytest.raises(InvalidStateError, match="connect anew"):
+    await world.rotate("second")
+    assert world.trial.tried == [{"apiKey": "second"}]
+    assert await world.enabled() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "words"),
+    [
+        (ConfigurationError("The client is not known."), InvalidRequestError, "The client is not known."),
+        (UnavailableError("No answer."), UnavailableError, "could not be tried"),
+    ],
+)
+async def test_a_client_that_does_not_work_changes_nothing(
+    world: RotationWorld, failure: IntegrationError, error: type[Exception], words: str
+) -> None:
+    """The former secret stays in use; the one that was tried is disabled."""
+    world.sync.adapters.endpoint = FakeTokenEndpoint()
+    world.trial.failing = failure
+    with pytest.raises(error, match=words):
         await world.rotate("second")
-    assert await world.enabled() == [True]
+    assert await world.enabled() == [True, False]
+
+
+async def test_what_a_crash_left_untried_is_disabled(world: RotationWorld) -> None:
+    """A version that was stored and never used is not left open."""
+    integration = await world.sync.integrations.get(TENANT, "int1")
+    await world.secrets.set(integration.credential_secret_name or "", "{}", {"actor": "ada"})
+    await world.rotate("third")
+    assert await world.enabled() == [False, False, True]

@@ -105,3 +105,25 @@ async def test_the_list_has_an_end(tmp_path: Path) -> None:
     assert (report.integrations.unhealthy, report.integrations.degraded) == (10, MAX_NAMED)
     assert len(report.not_healthy) == MAX_NAMED
     assert [one.status for one in report.not_healthy].count("unhealthy") == 10
+
+
+async def test_integrations_of_all_tenants_are_counted(tmp_path: Path) -> None:
+    """By status, and by health of those that are active; what there is none of is zero."""
+    async with sync_world(tmp_path) as world:
+        failed = LastSync(execution_id="x", status="failed", finished_at=START)
+        await world.add_integration(id="well")
+        await world.add_integration(id="ill", tenant_id="other", last_sync=failed)
+        await world.add_integration(id="off", status=IntegrationStatus.DISABLED, last_sync=failed)
+        totals = await Health(world.integrations, world.clock).totals()
+    assert totals.by_status["active"] == 2
+    assert totals.by_status["disabled"] == 1
+    assert totals.by_health == {"healthy": 1, "degraded": 0, "unhealthy": 1}
+
+
+async def test_more_than_a_page_is_counted(tmp_path: Path) -> None:
+    """A page of the store holds 200."""
+    async with sync_world(tmp_path) as world:
+        for number in range(201):
+            await world.add_integration(id=f"i{number}", tenant_id=f"t{number % 3}")
+        totals = await Health(world.integrations, world.clock).totals()
+    assert totals.by_status["active"] == 201

@@ -15,11 +15,12 @@ from shared.domain.errors import (
     ResyncRequiredError,
     UnavailableError,
 )
-from shared.domain.integration import IntegrationStatus
+from shared.domain.integration import EntityMapping, IntegrationStatus
+from shared.domain.schedule import SyncConfig
 from shared.domain.sync import ExecutionStatus, SyncCounts, SyncExecution, SyncMode, Trigger
 from shared.services.sync_requests import step_message
-from tests.fakes.adapter import CirclingAdapter
-from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
+from tests.fakes.adapter import CirclingAdapter, EmptyPagesAdapter
+from tests.unit.services.sync_world import FIELDS, TENANT, SyncWorld, record, sync_world
 
 
 @pytest.fixture
@@ -382,6 +383,42 @@ async def test_a_run_that_does_not_move_on_is_failed(tmp_path: Path, length: int
     assert execution.error.message.startswith(
         "The run came back to the same place of the provider's data 3 times, without an end"
     )
+
+
+@pytest.mark.parametrize(("limit", "status"), [(30, ExecutionStatus.SUCCEEDED), (29, ExecutionStatus.FAILED)])
+async def test_a_run_may_read_so_many_records(tmp_path: Path, limit: int, status: ExecutionStatus) -> None:
+    """The bound holds over all steps of the run; what was stored is kept."""
+    async with sync_world(tmp_path) as world:
+        await world.add_integration(sync_config=SyncConfig(max_records_per_run=limit))
+        world.adapter.records = [record(f"r{number}") for number in range(30)]
+        execution = await world.run()
+        stored = await world.shards()
+    assert execution.status is status
+    assert execution.counts.read == len(stored) <= limit
+
+
+async def test_entities_of_a_run_share_its_room(tmp_path: Path) -> None:
+    """It is the run that is bounded, however many entities it reads."""
+    mappings = tuple(
+        EntityMapping(entity=entity, shard_type_id="thing-shard", fields=FIELDS)
+        for entity in ("thing", "other")
+    )
+    async with sync_world(tmp_path) as world:
+        config = SyncConfig(max_records_per_run=10)
+        await world.add_integration(sync_config=config, entity_mappings=mappings)
+        world.adapter.records = [record(f"r{number}") for number in range(6)]
+        execution = await world.run()
+    assert (execution.status, execution.counts.read) == (ExecutionStatus.FAILED, 10)
+
+
+async def test_pages_without_records_count_as_well(tmp_path: Path) -> None:
+    """A source may be without an end also where it has nothing."""
+    async with sync_world(tmp_path, adapter=EmptyPagesAdapter([])) as world:
+        await world.add_integration(sync_config=SyncConfig(max_records_per_run=9))
+        execution = await world.run()
+    assert execution.error is not None
+    assert execution.error.code == "run_too_large"
+    assert "raise `syncConfig.maxRecordsPerRun`" in execution.error.message
 
 
 async def test_a_run_that_starts_over_once_moves_on(world: SyncWorld) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.domain.errors import InvalidStateError, LeaseHeldError, NotFoundError, StaleWriteError
+from shared.domain.errors import InvalidStateError, LeaseHeldError, NotFoundError, Reason, StaleWriteError
 from shared.domain.integration import EntityMapping, FieldMapping, IntegrationStatus
 from shared.domain.shards import shard_id
-from shared.domain.sync import SyncCounts, SyncMode, Trigger
+from shared.domain.sync import ExecutionStatus, SyncCounts, SyncMode, Trigger
 from shared.ports.adapter import SourceRecord
 from shared.repositories.quarantine import QuarantineRepository
 from tests.unit.services.sync_world import TENANT, SyncWorld, sync_world
@@ -162,6 +162,48 @@ async def test_a_record_too_large_to_be_kept_can_not_be_replayed(world: SyncWorl
     with pytest.raises(InvalidStateError, match="too large"):
         await world.quarantine.replay(TENANT, ENTRY)
     assert len(await world.quarantined()) == 1
+
+
+def malformed(key: str, code: str) -> SourceRecord:
+    return SourceRecord(key, {"name": "Ann", "size": "3"}, rejection=Reason(code, None, "Why."))
+
+
+async def test_a_malformed_record_is_put_aside_and_the_others_are_kept(world: SyncWorld) -> None:
+    """The run is partial; what was stored of the record before stays; arriving good, it leaves quarantine."""
+    good = SourceRecord("b", {"name": "Bea", "size": "1"})
+    world.adapter.records = [SourceRecord("a", {"name": "Ann", "size": "3"}, 7), good]
+    await world.run(SyncMode.FULL)
+    world.adapter.records = [malformed("a", "invalid_deleted"), good]
+    execution = await world.run(SyncMode.FULL)
+    assert execution.status is ExecutionStatus.PARTIAL
+    assert execution.counts == SyncCounts(read=2, unchanged=1, rejected=1)
+    assert execution.quality is not None
+    assert (execution.quality.valid_records, execution.quality.invalid_records) == (1, 1)
+    (entry,) = await world.quarantined()
+    assert entry["id"] == ENTRY
+    assert entry["reasons"] == [{"code": "invalid_deleted", "field": None, "message": "Why."}]
+    assert entry["record"] == {"name": "Ann", "size": "3"}
+    assert (await world.shards())["a"]["data"] == {"name": "Ann", "size": 3}
+    world.adapter.records = [SourceRecord("a", {"name": "Ann", "size": "3"}, 8), good]
+    assert (await world.run(SyncMode.FULL)).status is ExecutionStatus.SUCCEEDED
+    assert await world.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [("invalid_modified", "the record leaves quarantine then"), ("missing_id", "discard this entry")],
+)
+async def test_a_malformed_record_can_not_be_replayed(world: SyncWorld, code: str, end: str) -> None:
+    """No mapping reads what the provider's document does not; the refusal says what to do instead."""
+    world.adapter.records = [malformed("a", code)]
+    await world.run(SyncMode.FULL)
+    await change_integration(world, entity_mappings=(LENIENT,))
+    with pytest.raises(InvalidStateError, match=rf"malformed \({code}\).* sync in full; {end}\.$"):
+        await world.quarantine.replay(TENANT, ENTRY)
+    replayed = await world.bulk_replay.run(TENANT, "int1", 100, None)
+    assert (replayed.stored, replayed.not_replayable) == (0, 1)
+    assert len(await world.quarantined()) == 1
+    assert await world.shards() == {}
 
 
 async def test_a_replay_waits_for_the_sync_of_its_integration(world: SyncWorld) -> None:

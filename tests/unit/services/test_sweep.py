@@ -10,6 +10,7 @@ import pytest
 from shared.domain.errors import (
     CredentialsRejectedError,
     InvalidStateError,
+    Reason,
     ResyncRequiredError,
     UnavailableError,
 )
@@ -111,6 +112,17 @@ async def test_a_rejected_record_is_not_taken_for_gone(world: SyncWorld) -> None
     execution = await synced(world, [record("a", None), record("b")])
     assert execution.counts == SyncCounts(read=2, unchanged=1, rejected=1)
     assert await live(world) == {"a", "b"}
+
+
+async def test_a_nameless_record_may_be_any_so_that_nothing_is_taken_for_gone(world: SyncWorld) -> None:
+    """Without its id nobody knows whose shard it would be; the next good reading sweeps again."""
+    await synced(world, records("a", "b"))
+    nameless = SourceRecord("hash", {}, rejection=Reason("missing_id", None, "No id."))
+    execution = await synced(world, [nameless, *records("b")])
+    assert execution.counts == SyncCounts(read=2, unchanged=1, rejected=1)
+    assert await live(world) == {"a", "b"}
+    await synced(world, records("b"))
+    assert await live(world) == {"b"}
 
 
 async def test_a_run_that_fails_on_its_way_deletes_nothing(world: SyncWorld) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.integration import IntegrationStatus
 from shared.domain.schedule import SyncConfig, next_time
+from shared.domain.sweeps import Sweep
 from shared.domain.sync import ExecutionStatus, SyncExecution, SyncMode, Trigger
 from shared.services.sync_requests import SILENCE_SECONDS
 from tests.fakes.clock import START
@@ -158,3 +159,79 @@ async def test_what_a_newer_version_added_is_ignored(world: SyncWorld) -> None:
     body = document.body | {"new": 1, "syncConfig": {"later": 1}}
     await world.store.put("integrations", body)
     assert (await world.integrations.get(TENANT, integration.id)).name == "Things"
+
+
+FULL_NOW_AND_THEN = SyncConfig(interval_seconds=600, full_interval_seconds=3600)
+
+
+async def test_a_full_run_takes_the_place_of_a_scheduled_one_when_it_is_due(world: SyncWorld) -> None:
+    """Every interval has one run; the first after each hour is full."""
+    await world.add_integration(
+        sync_config=FULL_NOW_AND_THEN, next_sync_at=START, next_full_sync_at=START + timedelta(minutes=15)
+    )
+    for _ in range(10):
+        assert await world.scheduler.run("request") == 1
+        await world.work()
+        world.clock.advance(600)
+    modes = [execution.mode for execution in sorted(await runs(world), key=lambda each: each.created_at)]
+    assert [number for number, mode in enumerate(modes) if mode is SyncMode.FULL] == [2, 8]
+    integration = await world.integrations.get(TENANT, "int1")
+    assert integration.next_full_sync_at == START + timedelta(minutes=15, hours=2)
+
+
+async def test_a_crash_after_a_full_run_was_started_makes_no_second_one(world: SyncWorld) -> None:
+    """The occasion has its run, and the next full one is an interval away."""
+    await world.add_integration(sync_config=FULL_NOW_AND_THEN, next_sync_at=START, next_full_sync_at=START)
+    world.store.dies_at = "integrations"
+    with pytest.raises(ProcessDeath):
+        await world.scheduler.run("request-1")
+    await world.work()
+    assert await world.scheduler.run("request-2") == 0
+    (execution,) = await runs(world)
+    assert execution.mode is SyncMode.FULL
+    integration = await world.integrations.get(TENANT, "int1")
+    assert integration.next_full_sync_at == START + timedelta(hours=1)
+
+
+async def test_a_full_run_that_became_due_during_a_crash_waits_for_the_next_occasion(
+    world: SyncWorld,
+) -> None:
+    """The run of this one is there already, and reads what changed."""
+    full = START + timedelta(seconds=30)
+    await world.add_integration(sync_config=FULL_NOW_AND_THEN, next_sync_at=START, next_full_sync_at=full)
+    world.store.dies_at = "integrations"
+    with pytest.raises(ProcessDeath):
+        await world.scheduler.run("request-1")
+    world.clock.advance(60)
+    await world.scheduler.run("request-2")
+    (execution,) = await runs(world)
+    assert execution.mode is SyncMode.INCREMENTAL
+    assert (await world.integrations.get(TENANT, "int1")).next_full_sync_at == full
+
+
+async def test_a_full_run_that_is_left_out_stays_due(world: SyncWorld) -> None:
+    """While another run is under way nothing is started, and nothing forgotten."""
+    integration = await world.add_integration(
+        sync_config=FULL_NOW_AND_THEN, next_sync_at=START, next_full_sync_at=START
+    )
+    await world.requests.start(integration, SyncMode.INCREMENTAL, Trigger.MANUAL, "request-1")
+    assert await world.scheduler.run("request-2") == 0
+    await world.work()
+    world.clock.advance(600)
+    assert await world.scheduler.run("request-3") == 1
+    assert {execution.mode for execution in await runs(world)} == {SyncMode.INCREMENTAL, SyncMode.FULL}
+
+
+async def test_what_is_deleted_without_a_word_is_found_by_schedule(world: SyncWorld) -> None:
+    """Nobody has to ask for the full run that sees it."""
+    world.adapters.swept = Sweep.ONCE
+    world.adapter.records = [record("a"), record("b")]
+    full = START + timedelta(seconds=600)
+    await world.add_integration(sync_config=FULL_NOW_AND_THEN, next_sync_at=START, next_full_sync_at=full)
+    await world.scheduler.run("request-1")
+    await world.work()
+    world.adapter.records = [record("b")]
+    world.clock.advance(600)
+    await world.scheduler.run("request-2")
+    await world.work()
+    assert {key for key, shard in (await world.shards()).items() if "deletedAt" in shard} == {"a"}

@@ -29,6 +29,7 @@ from shared.services.connection_lookup import ConnectionLookup
 from shared.services.connection_states import ConnectionStates
 from shared.services.credentials import CredentialVault
 from shared.services.grant_vault import GrantVault
+from shared.services.granted_connections import GrantedConnections
 from shared.services.notifications import Notifications
 from shared.services.sealing import Sealer
 from shared.services.shared_tokens import SharedTokens
@@ -170,11 +171,9 @@ class Process:
         stores = RefreshStores(self.vault, self.grants, shared, self.connections, self.integrations)
         self.refresh = TokenRefresh(stores, self.states, leases, saving, clock)
         self.lookup = ConnectionLookup(
-            vault=self.vault,
-            grants=self.grants,
+            granted=GrantedConnections(self.connections, self.grants, self.states, clock),
             connections=self.connections,
             adapters=adapters,
-            states=self.states,
             leases=leases,
             clock=clock,
         )

@@ -29,6 +29,18 @@ def parsed(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
+@pytest.mark.usefixtures("lines")
+def test_a_hosts_handler_gets_whole_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Its message is the JSON line, its level the record's; an error's stack stands in the line only."""
+    configure_logging("info", through_host=True)
+    get_logger("sync").error("Failed", exc_info=UnavailableError("down"))
+    get_logger("sync").debug("not asked for")
+
+    (record,) = caplog.records
+    assert (record.levelname, record.name, record.exc_info) == ("ERROR", "castiel.sync", None)
+    assert json.loads(record.getMessage())["error"]["message"] == "down"
+
+
 def test_a_line_has_the_guides_format(lines: io.StringIO) -> None:
     """Timestamp, level, message, context and metadata (guide, "Structured Logging Format")."""
     with log_context(tenant_id="acme", request_id="r1", integration_id=None):
@@ -53,6 +65,13 @@ def test_an_error_has_its_code_and_stack(lines: io.StringIO) -> None:
         "down",
     )
     assert "UnavailableError" in entry["error"]["stack"]
+
+
+def test_an_error_of_a_provider_says_so(lines: io.StringIO) -> None:
+    """Alerts tell a customer's broken connection from our own services by it."""
+    get_logger("sync").error("Failed", exc_info=UnavailableError("down").of_provider())
+    get_logger("sync").error("Failed", exc_info=UnavailableError("ours is down"))
+    assert [entry["error"].get("source") for entry in parsed(lines)] == ["provider", None]
 
 
 def test_context_ends_with_its_block(lines: io.StringIO) -> None:

@@ -21,7 +21,7 @@ from shared.ports.adapter import Adapter, FetchRequest, SourcePage, SourceRecord
 from tests.fakes import provider_server as faults
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider_server import ProviderServer, thing
-from tests.unit.adapters.rest.reading import ask, failure, open_adapter, read_all
+from tests.unit.adapters.rest.reading import answer, ask, failure, open_adapter, read_all, rest_of
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ async def test_single_page_provider_needs_neither_pages_nor_increment(
 
 async def test_quoted_increment_goes_out_in_quotes(server: ProviderServer, registry: AdapterRegistry) -> None:
     """Some APIs take a change as an entity tag; without initial value a first run sends none."""
-    increment = {"parameter": "since", "field": "changed", "quoted": True}
+    increment = {"parameter": "since", "field": "changed", "inclusive": True, "quoted": True}
     entity = {"list": {"path": "/all"}, "id": "id", "increment": increment}
     server.faults.extend([faults.raw_json(b"[]")] * 2)
     adapter = open_adapter(registry, server.url, {"baseUrl": "{serverUrl}", "entities": {"thing": entity}})
@@ -245,3 +245,39 @@ async def test_adapters_share_one_session(server: ProviderServer, registry: Adap
         request.transport.get_extra_info("peername")[1] for request in server.requests if request.transport
     }
     assert len(ports) == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "asked", "refused"),
+    [
+        (10, 0, {}, True),
+        (9, 0, {}, False),
+        (10, 1, {}, False),
+        (10, 0, {"watermark": 7}, False),
+    ],
+)
+async def test_document_that_fits_no_record_is_told(
+    server: ProviderServer,
+    registry: AdapterRegistry,
+    bad: int,
+    good: int,
+    asked: dict[str, Any],
+    *,
+    refused: bool,
+) -> None:
+    """A first page of nothing but records malformed alike: not they are wrong, but the document.
+
+    An incremental run has read good ones before; it would lose what comes after.
+    """
+    increment = {"parameter": "since", "field": "at", "type": "integer"}
+    adapter = open_adapter(registry, server.url, rest_of({"increment": increment}))
+    server.faults.append(answer([{"key": n} for n in range(bad)] + [{"id": n} for n in range(good)]))
+    if refused:
+        error = await failure(adapter, ask(**asked))
+        assert type(error) is ProviderContractError
+        assert "All 10 records on the first page of entity thing are malformed alike (missing_id)." in str(
+            error
+        )
+    else:
+        records = (await adapter.fetch_page(ask(**asked))).records
+        assert sum(record.rejection is not None for record in records) == bad

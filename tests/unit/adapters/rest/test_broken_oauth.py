@@ -124,6 +124,8 @@ def test_working_auth_has_no_problems(document: ProviderDocument) -> None:
             "settings.shelf: stands in the URL rest.auth.tokenUrl; use letters, digits, dots and hyphens",
         ),
         (person(), {"serverUrl": "https://a/?x=1"}, "make no base URL: it needs scheme, host and path only"),
+        (person(), {"serverUrl": "http://a"}, "The base URL of provider things goes over plain http"),
+        (client(tokenUrl="http://a/t"), {}, "The URL rest.auth.tokenUrl of provider things goes over plain"),
         (client(tokenUrl="https://{shelf}/t"), {"shelf": ".."}, "stands in a path is `.` or `..`"),
         (client(tokenUrl="https://a/t?{shelf}"), {"shelf": "x"}, "make no URL rest.auth.tokenUrl: it needs"),
     ],

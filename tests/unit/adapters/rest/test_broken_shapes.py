@@ -16,6 +16,11 @@ CHILD = "rest.entities.part"
 LIST = {"path": "/things/{parent.id}/parts"}
 GONE = {"list": {"path": "/gone"}, "id": "id"}
 LINK = {"link": {"bodyPath": "delta"}}
+TIMED = {"increment": {"parameter": "since", "field": "meta.changed", "type": "dateTime"}}
+NOBODY_TELLS = (
+    "is missing: after a `reset` nobody tells what was deleted before it. Say true where `list` has all"
+    " that there is, so that a sweep finds it, and false where it has not"
+)
 NEEDS_TIMES = "use `type: dateTime`, or `integer` with `unit`"
 
 
@@ -28,6 +33,13 @@ def with_child(keys: dict[str, Any] | None = None, **parent: Any) -> ProviderDoc
 def without_increment() -> dict[str, Any]:
     entity = DOCUMENT["rest"]["entities"]["thing"]
     return {key: value for key, value in entity.items() if key != "increment"}
+
+
+def forgetful(**parts: Any) -> ProviderDocument:
+    """Return the working document, by times, of a provider that may forget the watermark."""
+    entity = {**without_increment(), **TIMED, **parts}
+    rules = [{"status": 410, "action": "reset"}]
+    return changed("rest", {**DOCUMENT["rest"], "errors": rules, "entities": {"thing": entity}})
 
 
 BROKEN = {
@@ -62,11 +74,13 @@ BROKEN = {
         ],
     ),
     "increment of a child by text": (
-        with_child({"increment": {"parameter": "since", "field": "at"}}),
+        with_child({"increment": {"parameter": "since", "field": "at", "inclusive": True}}),
         [Problem(f"{CHILD}.increment", f"must tell times beside `parent`: {NEEDS_TIMES}")],
     ),
     "increment of a child whose changes change the parent": (
-        with_child({"increment": {"parameter": "s", "field": "at"}}, changesWithChildren=True),
+        with_child(
+            {"increment": {"parameter": "s", "field": "at", "inclusive": True}}, changesWithChildren=True
+        ),
         [
             Problem(
                 f"{CHILD}.increment", "can't stand beside `parent.changesWithChildren`; remove one of them"
@@ -176,6 +190,14 @@ BROKEN = {
             )
         ],
     ),
+    "deletions that nobody tells after a reset": (
+        forgetful(deletions=GONE, deleted=None),
+        [Problem(f"{ENTITY}.deletions.sweep", NOBODY_TELLS)],
+    ),
+    "tombstones that nobody tells after a reset": (
+        forgetful(deleted="gone"),
+        [Problem(f"{ENTITY}.deletions.sweep", NOBODY_TELLS)],
+    ),
     "deletions beside a link": (
         in_entity_parts(deletions=GONE, increment=LINK),
         [
@@ -240,3 +262,17 @@ def test_deletion_list_knows_no_parent() -> None:
     deletions = {"list": {"path": "/gone/{parent.id}"}, "id": "id"}
     (problem,) = check(with_child({"increment": increment, "deletions": deletions}))
     assert problem.field == f"{CHILD}.deletions.list.path"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"deletions": {**GONE, "sweep": True}},
+        {"deletions": {"sweep": False}},
+        {"increment": DOCUMENT["rest"]["entities"]["thing"]["increment"]},
+    ],
+    ids=["list and sweep", "decided otherwise", "asked alike from the beginning"],
+)
+def test_provider_that_forgets_is_accepted_where_deletions_are_decided(parts: dict[str, Any]) -> None:
+    """Or where a complete list has the tombstones too."""
+    assert check(forgetful(**parts)) == []

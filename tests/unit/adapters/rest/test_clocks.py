@@ -174,7 +174,12 @@ def test_run_begins_earlier_by_what_the_clocks_differ(date: str, watermark: date
 
 
 @pytest.mark.parametrize(
-    "kind", [{"type": "text"}, {"type": "integer"}, {"field": None, "token": {"bodyPath": "next"}}]
+    "kind",
+    [
+        {"type": "text", "inclusive": True},
+        {"type": "integer"},
+        {"field": None, "token": {"bodyPath": "next"}},
+    ],
 )
 def test_watermark_that_is_no_time_is_left_alone(kind: dict[str, Any]) -> None:
     """Texts, numbers without unit and tokens can't be compared with a clock."""

@@ -95,7 +95,7 @@ BROKEN = {
             Problem(
                 "rest.auth",
                 "has the unknown kind 'magic'; use 'none', 'apiKey', 'basic', 'bearer',"
-                " 'oauth2ClientCredentials', 'oauth2AuthorizationCode'",
+                " 'oauth2ClientCredentials', 'oauth2AuthorizationCode', 'oauth2JwtBearer'",
             )
         ],
     ),

@@ -64,7 +64,7 @@ BROKEN = {
     "page number that goes where the watermark does": (
         in_entity_parts(
             pagination={"kind": "pageNumber", "parameter": "c"},
-            increment={"parameter": "c", "field": "at"},
+            increment={"parameter": "c", "field": "at", "inclusive": True},
         ),
         [Problem(f"{ENTITY}.list", "sets the parameter c twice; keep one of them")],
     ),
@@ -184,6 +184,17 @@ BROKEN = {
     "increment without parameter": (
         in_entity("increment", {"field": "at"}),
         [Problem(f"{ENTITY}.increment", "needs one of `parameter` and `clientSideFilter: true`")],
+    ),
+    "text without its equals": (
+        in_entity("increment", {"parameter": "since", "field": "at"}),
+        [
+            Problem(
+                f"{ENTITY}.increment.inclusive",
+                "must be true for text, or records with equal values are lost; if the API leaves out the"
+                " value sent, use `type: dateTime` or `integer`, or `clientSideFilter: true` without"
+                " `parameter`",
+            )
+        ],
     ),
     "look-back from text": (
         in_entity("increment", {"parameter": "since", "field": "at", "lookBackSeconds": 5}),

@@ -150,3 +150,13 @@ async def test_position_among_the_deletions_outlives_the_process(
         found += ids([fetched])
         position = orjson.loads(orjson.dumps(fetched.next_position))
     assert (found, position) == (["1", "2"], None)
+
+
+async def test_malformed_entry_of_the_list_deletes_nothing(
+    server: ProviderServer, registry: AdapterRegistry
+) -> None:
+    """It stays what it is: a reason to look, beside the deletions that are told well."""
+    server.faults.extend([page(), answer({"ids": [{"kee": 1}, "2", {"key": 3}]})])
+    *_, last = await read_all(deleting(registry, server), ask(watermark=BEFORE))
+    told = [(each.rejection and each.rejection.code, each.deleted) for each in last.records]
+    assert told == [("missing_id", False), ("malformed_record", False), (None, True)]

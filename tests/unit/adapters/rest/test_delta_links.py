@@ -17,6 +17,7 @@ GRAPH: dict[str, Any] = {
     "list": {"path": "/users/delta", "query": {"$select": "id"}},
     "records": "value",
     "deleted": {"present": "@removed"},
+    "deletions": {"sweep": False},
     "pagination": {"kind": "nextUrl", "bodyPath": {"jmespath": '"@odata.nextLink"'}},
     "increment": {"link": {"bodyPath": {"jmespath": '"@odata.deltaLink"'}}},
 }

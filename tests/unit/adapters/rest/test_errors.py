@@ -58,6 +58,7 @@ async def test_rule_decides_what_a_failure_means(
     server.faults.extend([faults.status(404)] * 3)
     error = await failure(failing(registry, server, {"status": 404, "action": action}))
     assert type(error) is expected
+    assert error.source == "provider"
     assert len(server.requests) == (3 if isinstance(error, RetryableError) else 1)
 
 

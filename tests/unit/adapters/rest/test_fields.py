@@ -62,6 +62,18 @@ async def test_fields_that_the_document_reads_are_named_too(
     assert target == "/all?fields=address.city%2Cid%2Cmeta.at%2Cmeta.gone%2Cmeta.rev%2Cname%2Cseq"
 
 
+async def test_fields_of_expressions_are_named_too(server: ProviderServer, registry: AdapterRegistry) -> None:
+    """As far as a path leads; a list that one looks into comes whole."""
+    target = await target_of(
+        server,
+        registry,
+        {},
+        modified={"jmespath": "meta.at || created"},
+        deleted={"jmespath": "flags[?name == 'gone'] | length(@) > `0`"},
+    )
+    assert target == "/all?fields=address.city%2Ccreated%2Cflags%2Cid%2Cmeta.at%2Cname"
+
+
 async def test_selection_goes_into_the_body_as_a_list(
     server: ProviderServer, registry: AdapterRegistry
 ) -> None:
@@ -75,10 +87,10 @@ async def test_selection_goes_into_the_body_as_a_list(
     ("fields", "entity"),
     [
         (None, {}),
-        (READ, {"modified": {"jmespath": "meta.at"}}),
+        (READ, {"modified": {"jmespath": "max(values(@))"}}),
         (frozenset({"a" * LONGEST_SELECTION}), {}),
     ],
-    ids=["not known", "expression", "too long"],
+    ids=["not known", "any field", "too long"],
 )
 async def test_everything_comes_where_fields_can_not_be_named(
     server: ProviderServer, registry: AdapterRegistry, fields: frozenset[str] | None, entity: dict[str, Any]

@@ -38,8 +38,8 @@ def changing(
         ({"type": "integer", "unit": "milliseconds", "lookBackSeconds": 3}, 10_000, "6999"),
         ({"type": "integer", "unit": "seconds", "lookBackSeconds": 30}, 10, "0"),
         ({"type": "integer", "initial": 5}, 5, "5"),
-        ({"type": "text"}, "2026-01-01", "2026-01-01"),
-        ({"type": "text", "quoted": True}, "v1", "%22v1%22"),
+        ({"type": "text", "inclusive": True}, "2026-01-01", "2026-01-01"),
+        ({"type": "text", "inclusive": True, "quoted": True}, "v1", "%22v1%22"),
         (
             {"type": "integer", "inclusive": True, "template": 'at >= {watermark} and a = "b"'},
             100,
@@ -118,12 +118,14 @@ async def test_highest_time_is_the_watermark_whatever_its_zone(
 async def test_value_of_another_type_is_refused(
     server: ProviderServer, registry: AdapterRegistry, kind: str, value: Any
 ) -> None:
-    """A field that can't be compared is no increment."""
+    """A field that can't be compared is no increment: the record is put aside, and moves no watermark."""
     server.faults.append(answer({"items": [{"id": 1, "at": value}]}))
-    adapter = changing(registry, server, {"parameter": "since", "field": "at", "type": kind})
-    assert "Record 0 of a page of entity thing has an increment field of another type" in str(
-        await failure(adapter)
-    )
+    increment = {"parameter": "since", "field": "at", "type": kind, "inclusive": True}
+    adapter = changing(registry, server, increment)
+    page = await adapter.fetch_page(ask())
+    (record,) = page.records
+    assert record.rejection is not None
+    assert (record.rejection.code, page.watermark) == ("invalid_increment", None)
 
 
 @pytest.mark.parametrize(

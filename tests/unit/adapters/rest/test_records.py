@@ -70,17 +70,6 @@ def test_watermark_is_the_highest_value_whatever_the_order(values: list[int | No
         ({"data": [1]}, "The answer for entity thing has no list of records at `data.items`"),
         ([], "The answer for entity thing has no list of records at `data.items`"),
         (None, "The answer for entity thing has no list of records at `data.items`"),
-        (answer({"key": {"id": "a"}}, "text"), "Record 1 of a page of entity thing is not an object"),
-        (answer({"key": "a"}), "Record 0 of a page of entity thing has no text or whole number at `key.id`"),
-        (answer({"key": {"id": ""}}), "has no text or whole number at `key.id`"),
-        (answer({"key": {"id": True}}), "has no text or whole number at `key.id`"),
-        (answer({"key": {"id": 1.5}}), "has no text or whole number at `key.id`"),
-        (answer({"key": {"id": "a"}, "changed": 1.5}), "has no text or whole number at `changed`"),
-        (answer({"key": {"id": "a"}, "gone": "false"}), "has neither true nor false at `gone`"),
-        (
-            answer({"key": {"id": "a"}, "changed": "7"}),
-            "has an increment field of another type than declared",
-        ),
     ],
 )
 def test_answer_of_another_shape_is_a_breach_of_contract(body: Any, message: str) -> None:
@@ -89,6 +78,77 @@ def test_answer_of_another_shape_is_a_breach_of_contract(body: Any, message: str
         reader().read(body)
     assert message in str(caught.value)
     assert "correct" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("item", "code", "message"),
+    [
+        ("text", "malformed_record", "The record is not an object;"),
+        ([{"key": {"id": "a"}}], "malformed_record", "The record is not an object;"),
+        ({"key": "a"}, "missing_id", "has no text or whole number at `key.id`"),
+        ({"key": {"id": ""}}, "missing_id", "has no text or whole number at `key.id`"),
+        ({"key": {"id": True}}, "invalid_id", "has no text or whole number at `key.id`"),
+        ({"key": {"id": ["a"]}}, "invalid_id", "has no text or whole number at `key.id`"),
+        ({"key": {"id": 1.5}}, "invalid_id", "has no text or whole number at `key.id`"),
+        (
+            {"key": {"id": "a"}, "changed": 1.5},
+            "invalid_modified",
+            "has no text or whole number at `changed`",
+        ),
+        ({"key": {"id": "a"}, "gone": "false"}, "invalid_deleted", "has neither true nor false at `gone`"),
+        ({"key": {"id": "a"}, "rev": [1]}, "invalid_version", "has no text or whole number at `rev`"),
+        (
+            {"key": {"id": "a"}, "changed": "7"},
+            "invalid_increment",
+            "has an increment field of another type than declared",
+        ),
+    ],
+)
+def test_malformed_record_is_put_aside_with_its_reason(item: Any, code: str, message: str) -> None:
+    """Nothing is guessed, and its neighbours are taken; it keeps its id if it has one."""
+    good = {"key": {"id": "b"}, "changed": 5}
+    batch = reader(version="rev").read(answer(item, good))
+    bad, other = batch.records
+    assert other == SourceRecord("b", good, 5)
+    assert bad.rejection is not None
+    assert bad.rejection.code == code
+    assert message in bad.rejection.message
+    assert (bad.external_id == "a") is not bad.is_nameless
+    assert bad.data == (item if isinstance(item, dict) else {"value": item})
+
+
+@pytest.mark.parametrize("stamp", ["9999", 1.5, [9999]])
+def test_malformed_record_does_not_move_the_watermark(stamp: Any) -> None:
+    """Nor does one that is malformed elsewhere: it tells nothing, and it comes with every floor."""
+    wrong = {"key": {"id": "a"}, "changed": stamp}
+    unsure = {"key": {"id": "b"}, "changed": 9999, "gone": "yes"}
+    client_side = {"field": "changed", "type": "integer", "clientSideFilter": True}
+    batch = reader(increment=client_side).read(answer(wrong, unsure, {"key": {"id": "c"}, "changed": 5}), 5)
+    assert batch.watermark == 5
+    assert [record.external_id for record in batch.records] == ["a", "b", "c"]
+
+
+def test_record_without_an_id_has_the_same_name_each_time() -> None:
+    """It is made of its content, so that it is put aside once."""
+    first, second, other = reader().read(answer({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 2})).records
+    assert first.external_id == second.external_id != other.external_id
+
+
+def test_expression_that_fits_no_single_record_is_that_record_s_fault() -> None:
+    """An expression that can't be applied to one record says nothing about the others."""
+    keyed = reader(id={"jmespath": "keys(key)[0]"}, increment=None)
+    bad, good = keyed.read(answer({"key": 5}, {"key": {"a": 1}})).records
+    assert bad.rejection is not None
+    assert bad.rejection.code == "malformed_record"
+    assert (good.external_id, good.rejection) == ("a", None)
+
+
+@pytest.mark.parametrize("item", ["text", {"key": "a"}])
+def test_malformed_record_that_came_alone_or_was_searched_for_is_a_breach_of_contract(item: Any) -> None:
+    """There is no quarantine for an answer that somebody waits for."""
+    for read in (reader().read_one, lambda only: reader().read_found(answer(only))):
+        with pytest.raises(ProviderContractError, match=r"^The record in an answer for entity thing "):
+            read(item)
 
 
 def test_paths_may_be_expressions() -> None:

@@ -197,7 +197,7 @@ async def test_refusal_tells_what_to_do_and_nothing_of_the_answer(
     assert says in str(error)
     assert "s3cret" not in str(error)
     if isinstance(error, UnavailableError | ThrottledError):
-        assert error.retry_after_seconds == 7
+        assert (error.retry_after_seconds, error.source) == (7, "provider")
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,27 @@ async def test_large_documents_share_batches_by_their_size(
     assert cosmos.counters.requests["batch"] == 3
 
 
+async def test_a_batch_that_is_too_large_is_divided(store: CosmosDocumentStore, cosmos: CosmosDouble) -> None:
+    """When the service refuses a batch for its size, its halves are sent, and everything is written."""
+    cosmos.faults.fail(413, kind="batch")
+
+    results = await store.write_many(KIND, TENANT, many(10))
+
+    assert [result.outcome for result in results] == ["written"] * 10
+    assert dict(cosmos.counters.requests) == {"batch": 3}
+    assert len(await stored(store)) == 10
+
+
+async def test_what_is_too_large_by_itself_is_told(store: CosmosDocumentStore, cosmos: CosmosDouble) -> None:
+    """Dividing ends at single documents; each that the service still refuses has that as its outcome."""
+    cosmos.faults.fail(413, kind="batch", times=100)
+
+    results = await store.write_many(KIND, TENANT, many(10))
+
+    assert [result.outcome for result in results] == ["too_large"] * 10
+    assert await stored(store) == []
+
+
 async def test_the_largest_documents_go_alone(store: CosmosDocumentStore) -> None:
     """A document of the full 2 MB is written among others, on condition too, although no batch holds it."""
     overhead = len(b'{"id":"a","tenantId":"t","text":""}')
