@@ -7,6 +7,7 @@ from shared.domain.caller import Role
 SUPER = frozenset({Role.SUPER_ADMIN})
 TENANT = frozenset({Role.TENANT_ADMIN})
 SUPER_OR_TENANT = SUPER | TENANT
+TENANT_OR_SERVICE = frozenset({Role.TENANT_ADMIN, Role.SERVICE})
 TENANT_OR_USER = frozenset({Role.TENANT_ADMIN, Role.USER})
 READERS = frozenset({Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.USER})
 PLATFORM = frozenset({Role.SUPER_ADMIN, Role.TENANT_ADMIN, Role.SERVICE})

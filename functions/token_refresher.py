@@ -1,18 +1,22 @@
-"""TokenRefresher: registered, hourly, with nothing to do yet: tokens are renewed at their use."""
+"""TokenRefresher: every hour, refreshes the access tokens that expire within two hours."""
 
 from __future__ import annotations
 
+import uuid
+
 from azure.functions import Blueprint, TimerRequest
 
-from shared.telemetry.logs import get_logger
+from shared import bootstrap
+from shared.telemetry.logs import log_context
 
 blueprint = Blueprint()
-_log = get_logger("tokens")
 
 
 @blueprint.function_name("TokenRefresher")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 0 * * * *")
 async def token_refresher(timer: TimerRequest) -> None:
-    """Say that nothing is renewed ahead of its use in this version."""
-    del timer  # the schedule is all that there is to it
-    _log.info("Tokens are renewed when they are used; this version renews none ahead of that")
+    """Look over every tenant's connections."""
+    del timer  # what is due is in the store, whenever the timer fires
+    runtime = await bootstrap.runtime()
+    with log_context(request_id=uuid.uuid4().hex, operation="tokens.sweep"):
+        await runtime.token_sweep.run()

@@ -85,7 +85,7 @@ class AdapterRegistry:
         from shared.adapters.rest.connection import Connection  # noqa: PLC0415 - yarl takes 25 ms
 
         connection = Connection.of(provider, parsed, integration.settings)
-        return self._token_endpoint(parsed.auth, connection, parsed.timeouts)
+        return self._token_endpoint(provider.id, parsed.auth, connection, parsed.timeouts)
 
     def credential_fields(self, provider: ProviderDocument) -> Sequence[str]:
         """Return the names of the credentials that an integration of the provider must have.
@@ -112,7 +112,7 @@ class AdapterRegistry:
         from shared.adapters.rest.connection import Connection  # noqa: PLC0415 - yarl takes 25 ms
 
         connection = Connection.of(provider, parsed, integration.settings)
-        tokens = self._token_endpoint(parsed.auth, connection, parsed.timeouts)
+        tokens = self._token_endpoint(provider.id, parsed.auth, connection, parsed.timeouts)
         return RestAuthorizationEndpoint(parsed.auth, connection, tokens, self._random_bytes)
 
     def auth_kind(self, provider: ProviderDocument) -> str:
@@ -181,13 +181,14 @@ class AdapterRegistry:
             await http.close()
 
     def _token_endpoint(
-        self, oauth: AnyOAuth2, connection: Connection, timeouts: Timeouts
+        self, provider_id: str, oauth: AnyOAuth2, connection: Connection, timeouts: Timeouts
     ) -> RestTokenEndpoint:
         from shared.adapters.rest.token_endpoint import RestTokenEndpoint  # noqa: PLC0415 - imports aiohttp
         from shared.adapters.rest.token_form import TokenForms  # noqa: PLC0415 - the same
 
         forms = TokenForms(self._client(), oauth, timeouts)
-        return RestTokenEndpoint(forms, oauth, connection, self._clock, self._random_bytes)
+        limiter = self._pacing.limiter((provider_id, "token"), oauth.limits)
+        return RestTokenEndpoint(forms, oauth, connection, self._clock, self._random_bytes, limiter)
 
     def _client(self) -> HttpClient:
         # aiohttp takes 170 ms to import: the first sync of a process pays, not its cold start.

@@ -32,6 +32,7 @@ from shared.repositories.dead_letters import DeadLetterRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.keyed_requests import KeyedRequestRepository
+from shared.repositories.notifications import NotificationRepository
 from shared.repositories.providers import ProviderRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.repositories.seen_marks import SeenMarks
@@ -65,6 +66,7 @@ from shared.services.sweeper import Sweeper
 from shared.services.sync_requests import SyncRequests
 from shared.services.sync_scheduler import SyncScheduler
 from shared.services.sync_turns import SyncTurns
+from shared.services.token_sweep import TokenSweep
 from shared.services.told_deletions import DeletionGuard
 from shared.telemetry.logs import configure_logging, get_logger
 
@@ -92,6 +94,8 @@ class Runtime:
     connect_flow: ConnectFlow
     connect_callback: ConnectCallback
     disconnect: Disconnect
+    token_sweep: TokenSweep
+    notifications: NotificationRepository
     is_served_by_tls: bool
     connection_tester: ConnectionTester
     credential_rotation: CredentialRotation
@@ -334,6 +338,8 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         connect_flow=connections.flow,
         connect_callback=connections.callback,
         disconnect=connections.disconnect,
+        token_sweep=connections.sweep,
+        notifications=connections.notifications,
         is_served_by_tls=(settings.callback_url or "").startswith("https:"),
         connection_tester=tester,
         credential_rotation=CredentialRotation(
@@ -349,7 +355,7 @@ def _assemble(settings: Settings, backends: Backends, clock: Clock, stack: Async
         sync_scheduler=SyncScheduler(integrations, of.executions, requests, leases, clock),
         inbound_sync=inbound,
         dead_letters=DeadLetters(DeadLetterRepository(documents), inbound, clock),
-        health=Health(integrations, clock),
+        health=Health(integrations, connections.connections, clock),
         idempotency_keys=IdempotencyKeys(KeyedRequestRepository(documents), clock, _new_id),
         documents=documents,
         warm_up=backends.warm_up,

@@ -39,6 +39,7 @@ from shared.services.run_records import RunRecords
 from shared.services.sealing import Sealer
 from shared.services.shared_tokens import SharedTokens
 from shared.services.token_refresh import RefreshStores, TokenRefresh
+from shared.services.token_sweep import TokenSweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class ConnectionServices:
     flow: ConnectFlow
     callback: ConnectCallback
     disconnect: Disconnect
+    sweep: TokenSweep
+    notifications: NotificationRepository
 
 
 def assemble_connections(
@@ -71,8 +74,8 @@ def assemble_connections(
     grants = GrantVault(backends.secrets)
     stored_tokens, sealer = StoredTokenRepository(backends.documents), Sealer(backends.secrets)
     shared_tokens = SharedTokens(stored_tokens, sealer, clock)
-    notifications = Notifications(NotificationRepository(backends.documents))
-    states = ConnectionStates(connections, integrations, notifications, clock)
+    notifications = NotificationRepository(backends.documents)
+    states = ConnectionStates(connections, integrations, Notifications(notifications), clock)
     saving = Retry(RetryPolicy(max_attempts=10), clock=clock, random=random.random)
     stores = RefreshStores(vault, grants, shared_tokens, connections, integrations)
     refresh = TokenRefresh(stores, states, leases, saving, clock)
@@ -117,6 +120,16 @@ def assemble_connections(
             leases=leases,
             clock=clock,
         ),
+        sweep=TokenSweep(
+            connections=connections,
+            integrations=integrations,
+            providers=providers,
+            adapters=adapters,
+            refresh=refresh,
+            leases=leases,
+            clock=clock,
+        ),
+        notifications=notifications,
     )
 
 

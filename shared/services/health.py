@@ -9,10 +9,12 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from shared.domain.connection import ConnectionStatus
 from shared.domain.integration import Integration, IntegrationStatus
 from shared.domain.model import Timestamp, WireModel
 from shared.domain.sync import ExecutionStatus
 from shared.ports.clock import Clock
+from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
 
 MAX_NAMED = 50
@@ -23,6 +25,11 @@ LATE = timedelta(minutes=15)
 
 _PAGE = 200
 _UNTOLD = "Its record says why."
+
+_DISABLED = {
+    "connection.revoked": "The provider no longer accepts its connection; connect it again.",
+    "connection.expired": "Its connection has expired and could not be refreshed so far; it is tried again.",
+}
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
@@ -76,24 +83,44 @@ class IntegrationTotals(WireModel):
 
 
 class Health:
-    """Judges integrations by how their last run ended; no provider needs a connection yet."""
+    """Judges integrations by how their last run ended, and by the connections that they need."""
 
-    def __init__(self, integrations: IntegrationRepository, clock: Clock) -> None:
+    def __init__(
+        self, integrations: IntegrationRepository, connections: ConnectionRepository, clock: Clock
+    ) -> None:
         self._integrations = integrations
+        self._connections = connections
         self._clock = clock
 
     async def report(self, tenant_id: str) -> HealthReport:
-        """Return the health of one tenant's active integrations."""
-        judged = _Judged()
+        """Return the health of one tenant's active integrations, and of those that the system disabled."""
+        judged = _Judged(await self._connection_health(tenant_id))
         continuation = None
         while True:
             page = await self._integrations.page(tenant_id, _PAGE, continuation)
             for item in page.items:
-                if item.status is IntegrationStatus.ACTIVE:
+                if item.status is IntegrationStatus.ACTIVE or item.disabled_because:
                     judged.add(item, self._clock.now())
             continuation = page.continuation
             if continuation is None:
                 return judged.report(self._clock.now())
+
+    async def _connection_health(self, tenant_id: str) -> ConnectionHealth:
+        counts: Counter[ConnectionStatus] = Counter()
+        continuation = None
+        while True:
+            page = await self._connections.page(tenant_id, _PAGE, continuation)
+            counts.update(item.status for item in page.items)
+            continuation = page.continuation
+            if continuation is None:
+                break
+        del counts[ConnectionStatus.DISCONNECTED]  # somebody wanted that
+        return ConnectionHealth(
+            total=counts.total(),
+            active=counts[ConnectionStatus.ACTIVE],
+            expired=counts[ConnectionStatus.EXPIRED],
+            error=counts[ConnectionStatus.REVOKED],
+        )
 
     async def totals(self) -> IntegrationTotals:
         """Count the integrations of all tenants; a system sweep."""
@@ -118,7 +145,8 @@ def _none_of(names: Iterable[str]) -> dict[str, int]:
 class _Judged:
     """What has been found of a tenant's integrations; of those to be named no more than will be."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: ConnectionHealth) -> None:
+        self._connections = connections
         self._counts: Counter[HealthStatus] = Counter()
         self._named: dict[HealthStatus, list[NotHealthy]] = {"unhealthy": [], "degraded": []}
 
@@ -139,7 +167,7 @@ class _Judged:
                 degraded=counts["degraded"],
                 unhealthy=counts["unhealthy"],
             ),
-            connections=ConnectionHealth(),
+            connections=self._connections,
             not_healthy=tuple(self._named["unhealthy"] + self._named["degraded"])[:MAX_NAMED],
             last_checked_at=now,
         )
@@ -158,6 +186,8 @@ def _named(integration: Integration, status: HealthStatus, reason: str) -> NotHe
 
 def _state(integration: Integration, now: datetime) -> tuple[HealthStatus, str]:
     """Return an integration's state, and why if it is not healthy."""
+    if integration.disabled_because:
+        return "unhealthy", _DISABLED.get(integration.disabled_because.code, _UNTOLD)
     last = integration.last_sync
     reason = (last.reason if last else None) or _UNTOLD
     match last.status if last else None:

@@ -40,9 +40,6 @@ METRIC_ALERTS = {
 }
 """Of which service, and what."""
 
-AWAITED = {"A connection could not be refreshed"}
-"""Messages that no code logs yet: what renews tokens ahead of their use will."""
-
 _LOOKED_FOR = re.compile(r"\b(said|code|source) (?:==|in|startswith) \(?((?:'[^']*'(?:, )?)+)")
 _HTTP_ONLY = "isnotempty(Url)"
 
@@ -54,7 +51,7 @@ def query_drift(templates: Templates, code: Code) -> Iterator[str]:
     yield from _metric_alert_drift(alerts)
     yield from _per_queue_drift(alerts, code)
     known = {
-        "said": code.messages | AWAITED,
+        "said": code.messages,
         "code": code.error_codes,
         "source": code.error_sources,
     }

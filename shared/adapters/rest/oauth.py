@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.adapters.rest.limits import RequestLimits
 from shared.adapters.rest.notation import BodyPath, Name
 from shared.domain.model import WireModel
 
@@ -53,6 +54,7 @@ class OAuth2(WireModel):
         parameters: More fields of the form, such as `audience`.
         token_path: The object in the answer that has `access_token` and its like; else the answer itself.
         expires_in_unit: Of the answer's `expires_in`.
+        limits: How many requests this app sends to the token endpoint, for all tenants together.
     """
 
     token_url: UrlTemplate
@@ -62,12 +64,13 @@ class OAuth2(WireModel):
     parameters: Annotated[dict[TokenParameter, str], Field(max_length=20)] = {}
     token_path: BodyPath | None = None
     expires_in_unit: Literal["seconds", "milliseconds"] = "seconds"
+    limits: RequestLimits = RequestLimits(concurrent_requests=4)
 
     def urls(self) -> dict[str, str]:
         """Return the templates of URLs by their keys in the document."""
         return {"tokenUrl": self.token_url}
 
-    def parameter_templates(self) -> dict[str, dict[str, str]]:
+    def parameter_templates(self) -> dict[str, Any]:
         """Return the templates of parameters by their keys in the document."""
         return {"parameters": self.parameters}
 
@@ -98,7 +101,7 @@ class OAuth2AuthorizationCode(OAuth2):
         optional = {"revocationUrl": self.revocation_url} if self.revocation_url else {}
         return {**super().urls(), "authorizationUrl": self.authorization_url, **optional}
 
-    def parameter_templates(self) -> dict[str, dict[str, str]]:
+    def parameter_templates(self) -> dict[str, Any]:
         """Return the templates of parameters by their keys in the document."""
         return {**super().parameter_templates(), "authorizationParameters": self.authorization_parameters}
 
@@ -115,10 +118,10 @@ class OAuth2JwtBearer(OAuth2):
     subject: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     audience: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
-    def parameter_templates(self) -> dict[str, dict[str, str]]:
+    def parameter_templates(self) -> dict[str, Any]:
         """Return the templates of parameters by their keys in the document."""
         claims = {"subject": self.subject, "audience": self.audience}
-        told = {key: {key: template} for key, template in claims.items() if template}
+        told = {key: template for key, template in claims.items() if template}
         return {**super().parameter_templates(), **told}
 
 

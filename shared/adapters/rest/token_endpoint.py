@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 
 from shared.adapters.rest.auth import REFRESH_TOKEN, credential_fields
 from shared.adapters.rest.connection import REVOCATION_URL, TOKEN_URL, Connection
@@ -14,6 +14,7 @@ from shared.adapters.rest.token_answers import TokenAnswers
 from shared.adapters.rest.token_form import TokenForms
 from shared.ports.clock import Clock
 from shared.ports.token_source import TokenGrant
+from shared.resilience.rate_limit import RateLimiter
 
 
 class RestTokenEndpoint:
@@ -25,6 +26,7 @@ class RestTokenEndpoint:
         connection: What the integration's settings make of the document.
         clock: Time, for assertions.
         random_bytes: Gives so many random bytes, for their ids.
+        limiter: That of everybody who asks there.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class RestTokenEndpoint:
         connection: Connection,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
+        limiter: RateLimiter,
     ) -> None:
         self._forms = forms
         self._auth = auth
@@ -41,6 +44,7 @@ class RestTokenEndpoint:
         self._url = str(connection.urls[TOKEN_URL])
         self._clock = clock
         self._random_bytes = random_bytes
+        self._limiter = limiter
         self._parameters = {
             name: fill(template, connection.values) for name, template in auth.parameters.items()
         }
@@ -53,7 +57,7 @@ class RestTokenEndpoint:
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Wait for a turn among all requests to the provider's endpoint."""
-        return nullcontext()
+        return self._limiter.turn()
 
     async def request(
         self, credentials: Mapping[str, str], timeout_seconds: float | None = None

@@ -11,11 +11,11 @@ from yarl import URL
 
 from shared.domain.caller import Role
 from shared.telemetry.logs import configure_logging
-from tests.fakes.provider_server import ProviderServer, provider_server
+from tests.fakes.provider_server import ProviderServer, provider_server, thing
 from tests.fakes.token_server import CLIENT_ID, TokenServer, token_server
 from tests.unit.functions.connecting import connecting, user
 from tests.unit.functions.live_app import LiveApp, live_app
-from tests.unit.functions.test_sync_through_queue import files_with, synced, thing
+from tests.unit.functions.test_sync_through_queue import files_with, synced
 
 
 @pytest.fixture

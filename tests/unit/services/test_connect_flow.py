@@ -38,10 +38,10 @@ class Connector:
         self.endpoint = FakeAuthorizationEndpoint()
         process.adapters.authorization = self.endpoint
         documents = Powered(world.documents, power or Power(), {"put": "document", "delete": "document"})
-        leases = Leases(documents, world.clock, "p1")  # type: ignore[arg-type]
-        tokens = StoredTokenRepository(documents)  # type: ignore[arg-type]
+        leases = Leases(documents, world.clock, "p1")
+        tokens = StoredTokenRepository(documents)
         providers = ProviderRepository(world.documents, lambda: [PROVIDER], world.clock)
-        states = OAuthStateRepository(documents)  # type: ignore[arg-type]
+        states = OAuthStateRepository(documents)
         stores = ConnectStores(process.integrations, providers, states)
         self.flow = ConnectFlow(
             stores, process.vault, process.adapters, process.sealer, CALLBACK, os.urandom, world.clock

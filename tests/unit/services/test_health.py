@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.integration import IntegrationStatus, LastSync
+from shared.domain.connection import Connection, ConnectionStatus
+from shared.domain.integration import DisabledBecause, IntegrationStatus, LastSync
 from shared.domain.sync import SyncMode
+from shared.repositories.connections import ConnectionRepository
 from shared.services.health import LATE, MAX_NAMED, Health, HealthReport
 from tests.fakes.clock import START
 from tests.unit.services.sync_world import TENANT, SyncWorld, record, sync_world
 
 
 async def health(world: SyncWorld) -> HealthReport:
-    return await Health(world.integrations, world.clock).report(TENANT)
+    return await Health(world.integrations, ConnectionRepository(world.store), world.clock).report(TENANT)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,9 @@ async def test_the_worst_active_integration_decides(
         failed = LastSync(execution_id="x", status="failed", finished_at=START)
         await world.add_integration(id="off", status=IntegrationStatus.DISABLED, last_sync=failed)
         await world.add_integration(id="foreign", tenant_id="other", last_sync=failed)
-        report = await Health(world.integrations, world.clock).report(TENANT)
+        report = await Health(world.integrations, ConnectionRepository(world.store), world.clock).report(
+            TENANT
+        )
     assert (report.status, report.integrations.total) == (status, len(endings))
 
 
@@ -114,7 +118,7 @@ async def test_integrations_of_all_tenants_are_counted(tmp_path: Path) -> None:
         await world.add_integration(id="well")
         await world.add_integration(id="ill", tenant_id="other", last_sync=failed)
         await world.add_integration(id="off", status=IntegrationStatus.DISABLED, last_sync=failed)
-        totals = await Health(world.integrations, world.clock).totals()
+        totals = await Health(world.integrations, ConnectionRepository(world.store), world.clock).totals()
     assert totals.by_status["active"] == 2
     assert totals.by_status["disabled"] == 1
     assert totals.by_health == {"healthy": 1, "degraded": 0, "unhealthy": 1}
@@ -125,5 +129,35 @@ async def test_more_than_a_page_is_counted(tmp_path: Path) -> None:
     async with sync_world(tmp_path) as world:
         for number in range(201):
             await world.add_integration(id=f"i{number}", tenant_id=f"t{number % 3}")
-        totals = await Health(world.integrations, world.clock).totals()
+        totals = await Health(world.integrations, ConnectionRepository(world.store), world.clock).totals()
     assert totals.by_status["active"] == 201
+
+
+async def test_connections_are_counted_by_what_they_are_good_for(tmp_path: Path) -> None:
+    """Ended ones are nobody's trouble; who is disabled because of one is named with the cure."""
+    async with sync_world(tmp_path) as world:
+        integration = await world.add_integration()
+        connections = ConnectionRepository(world.store)
+        for number, status in enumerate(["active", "active", "expired", "revoked", "disconnected"]):
+            await connections.create(
+                Connection(
+                    id=f"int1.{number}",
+                    tenant_id=TENANT,
+                    integration_id="int1",
+                    provider_id="fake",
+                    provider_category="test",
+                    auth_kind="oauth2AuthorizationCode",
+                    status=ConnectionStatus(status),
+                    connected_at=START,
+                    created_at=START,
+                    updated_at=START,
+                )
+            )
+        because = DisabledBecause(code="connection.revoked", connection_id="int1.3", at=START)
+        await world.integrations.replace(
+            integration.changed(status=IntegrationStatus.DISABLED, disabled_because=because)
+        )
+        report = await Health(world.integrations, connections, world.clock).report(TENANT)
+        assert report.connections.model_dump() == {"total": 4, "active": 2, "expired": 1, "error": 1}
+        (named,) = report.not_healthy
+        assert (named.status, "connect it again" in named.reason) == ("unhealthy", True)

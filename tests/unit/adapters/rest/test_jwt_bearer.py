@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from shared.adapters.registry import AdapterRegistry
 from shared.domain.errors import ConfigurationError
 from shared.domain.integration import Integration
-from shared.domain.provider import Provider
+from shared.domain.provider import Provider, SettingDeclaration
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.token_server import TokenServer, token_server
 
@@ -41,9 +41,16 @@ async def asked(server: TokenServer, key: str = PEM, **auth: Any) -> Mapping[str
         "auth": {"kind": "oauth2JwtBearer", "tokenUrl": f"{server.url}/token", **auth},
         "entities": entities,
     }
-    settings = {"actsFor": {"kind": "text"}}
-    about = {"created_at": START, "updated_at": START}
-    provider = Provider(id="p", category="c", display_name="P", rest=rest, settings=settings, **about)
+    settings = {"actsFor": SettingDeclaration()}
+    provider = Provider(
+        id="p",
+        category="c",
+        display_name="P",
+        rest=rest,
+        settings=settings,
+        created_at=START,
+        updated_at=START,
+    )
     integration = Integration(
         id="i",
         tenant_id="acme",
@@ -51,7 +58,8 @@ async def asked(server: TokenServer, key: str = PEM, **auth: Any) -> Mapping[str
         provider_id="p",
         provider_category="c",
         settings={"actsFor": "ada@example.com"},
-        **about,
+        created_at=START,
+        updated_at=START,
     )
     registry = AdapterRegistry(FakeClock(), allow_private_addresses=True)
     try:
@@ -64,15 +72,23 @@ async def asked(server: TokenServer, key: str = PEM, **auth: Any) -> Mapping[str
     return server.forms[-1]
 
 
+def claims_of(form: Mapping[str, str], audience: str) -> dict[str, Any]:
+    """Verify an assertion but for the time, which is the fake clock's."""
+    return jwt.decode(
+        form["assertion"],
+        KEY.public_key(),
+        ["RS256"],
+        {"verify_exp": False, "verify_iat": False},
+        audience=audience,
+    )
+
+
 async def test_the_assertion_says_who_asks_whom_and_for_how_long(server: TokenServer) -> None:
     """Signed with the account's key, for the token endpoint, good for five minutes."""
     form = await asked(server)
     assert set(form) == {"grant_type", "assertion"}
     assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
-    options = {"verify_exp": False, "verify_iat": False}
-    claims = jwt.decode(
-        form["assertion"], KEY.public_key(), ["RS256"], options, audience=f"{server.url}/token"
-    )
+    claims = claims_of(form, f"{server.url}/token")
     assert claims["iss"] == ACCOUNT
     assert (claims["iat"], claims["exp"] - claims["iat"]) == (int(START.timestamp()), 300)
     assert claims["jti"]
@@ -81,10 +97,7 @@ async def test_the_assertion_says_who_asks_whom_and_for_how_long(server: TokenSe
 async def test_subject_audience_and_scopes_are_the_documents(server: TokenServer) -> None:
     """The subject may come from a setting."""
     form = await asked(server, subject="{actsFor}", audience="https://login.example.com", scopes=["a", "b"])
-    options = {"verify_exp": False, "verify_iat": False}
-    claims = jwt.decode(
-        form["assertion"], KEY.public_key(), ["RS256"], options, audience="https://login.example.com"
-    )
+    claims = claims_of(form, "https://login.example.com")
     assert (claims["sub"], claims["scope"]) == ("ada@example.com", "a b")
 
 
