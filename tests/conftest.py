@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from shared.telemetry.logs import LOGGER_NAME
 
 pytest_plugins = ["tests.hygiene"]
 
@@ -21,3 +25,13 @@ def _hypothesis_is_whole() -> None:
     There, rewriting it can fail on Python 3.11 ("AST constructor recursion depth mismatch").
     """
     importlib.import_module("hypothesis.strategies._internal.regex")
+
+
+@pytest.fixture(autouse=True)
+def _app_logs_as_before() -> Iterator[None]:
+    """Undo what an app that a test has started does to logging: the next test is to see all records again."""
+    logger = logging.getLogger(LOGGER_NAME)
+    before = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = before[:2]
+    logger.setLevel(before[2])

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import IntegrationError
+from shared.telemetry.logs import LOGGER_NAME
 from tests.doubles.observed import observers, saw
 from tests.secret_search import files_with_secrets, holds_secret
 from tests.secrets_used import MARK
@@ -43,7 +44,7 @@ def _watch_logs() -> None:
         handle(self, record)
 
     logging.Logger.handle = watched  # type: ignore[method-assign]
-    logging.getLogger("castiel").setLevel(logging.DEBUG)
+    logging.getLogger(LOGGER_NAME).setLevel(logging.DEBUG)
 
 
 def _watch_errors() -> None:

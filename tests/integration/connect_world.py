@@ -48,15 +48,12 @@ class ConnectWorld:
         return str(answer["authorizationUrl"])
 
     async def sign_in(self, page: Page, authorization_url: str) -> None:
-        """Sign in at the server, unless the browser is; whether the app may come in is left open."""
-        login, consent = "document.querySelector('input[name=login]')", json.dumps(CONSENT_FORM)
+        """Sign in at the server; the question whether the app may come in is left open."""
         await page.open(authorization_url)
-        await page.wait_for(f"{login} !== null || document.querySelector({consent}) !== null")
-        if await page.run(f"{login} !== null"):
-            await page.fill("input[name=login]", "ada")
-            await page.fill("input[name=password]", "anything")
-            await page.click("button[type=submit]")
-        await page.wait_for(f"document.querySelector({consent}) !== null")
+        await page.fill("input[name=login]", "ada")
+        await page.fill("input[name=password]", "anything")
+        await page.click("button[type=submit]")
+        await page.wait_for(f"document.querySelector({json.dumps(CONSENT_FORM)}) !== null")
 
     async def answer(self, page: Page, selector: str) -> str:
         """Click what answers that question, and return what the app says then."""

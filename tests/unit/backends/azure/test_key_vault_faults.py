@@ -30,7 +30,7 @@ from tests.fakes.clock import FakeClock
 from tests.secrets_used import secret
 from tests.unit.backends.azure.trouble import TURNS, Trouble
 
-SECRET = secret("äöü")
+SECRET = secret("hunter2-äöü")
 
 
 @pytest.fixture
