@@ -98,15 +98,7 @@ def assemble_connections(
     )
     stack.push_async_callback(callback.close)
     flow = ConnectFlow(flows, vault, adapters, sealer, callback_url, os.urandom, clock)
-    sweep = TokenSweep(
-        connections=connections,
-        integrations=integrations,
-        providers=providers,
-        adapters=adapters,
-        refresh=refresh,
-        leases=leases,
-        clock=clock,
-    )
+    sweep = _sweep(of, adapters, refresh, leases, clock)
     return ConnectionServices(tokens, lookup, flow, callback, disconnect, sweep)
 
 
@@ -134,3 +126,17 @@ def assemble_deletion(
     )
     deletions = DeletionRepository(backends.documents)
     return IntegrationDeletion(deletions, of.integrations, steps, leases, clock)
+
+
+def _sweep(
+    of: Repositories, adapters: AdapterSource, refresh: TokenRefresh, leases: Leases, clock: Clock
+) -> TokenSweep:
+    return TokenSweep(
+        connections=of.connections,
+        integrations=of.integrations,
+        providers=of.providers,
+        adapters=adapters,
+        refresh=refresh,
+        leases=leases,
+        clock=clock,
+    )
