@@ -76,6 +76,11 @@ class Call:
             raise InvalidRequestError("The request names no tenant.", [problem])
         return self.caller.tenant_id
 
+    @property
+    def actor(self) -> str:
+        """Who is noted for what the call does."""
+        return self.caller.user_id if self.caller else ""
+
     def query(self, model: type[M]) -> M:
         """Return the query parameters as the model that the route declares."""
         return _declared(self.parsed_query, model)
@@ -111,6 +116,7 @@ class Route:
         takes_if_match: Whether a stale `If-Match` is refused.
         takes_key: Whether a request with an `Idempotency-Key` that comes again gets the first answer again.
             Never where answers hold a secret.
+        answers_with_page: Whether the answer is a page for a person's browser.
         takes_head: Whether a GET may come as HEAD: not where it uses something up.
         needs_runtime: False for what must answer even while nothing else works.
     """
@@ -127,6 +133,7 @@ class Route:
     status: HTTPStatus = HTTPStatus.OK
     takes_if_match: bool = False
     takes_key: bool = False
+    answers_with_page: bool = False
     takes_head: bool = True
     needs_runtime: bool = True
 

@@ -136,8 +136,7 @@ async def get_connection(call: Call) -> Answer:
 async def disconnect(call: Call) -> Answer:
     """Give the tokens back and delete them."""
     connection = await _found(call)
-    actor = call.caller.user_id if call.caller else ""
-    await call.runtime.disconnect.run(call.tenant_id, connection.id, actor)
+    await call.runtime.disconnect.run(call.tenant_id, connection.id, call.actor)
     return Answer(status=HTTPStatus.NO_CONTENT)
 
 
@@ -211,6 +210,7 @@ ROUTES = (
         callback,
         None,
         query=CallbackParameters,
+        answers_with_page=True,
         takes_head=False,
     ),
     Route(

@@ -29,7 +29,7 @@ async def set_credentials(call: Call) -> Answer:
     """Store an integration's keys; the answer tells the version, never a value."""
     values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
     stored = await call.runtime.integrations.set_credentials(
-        call.tenant_id, call.path["id"], values, _actor(call), call.if_match
+        call.tenant_id, call.path["id"], values, call.actor, call.if_match
     )
     return Answer(stored)
 
@@ -38,13 +38,13 @@ async def rotate_credentials(call: Call) -> Answer:
     """Try new keys at the provider, use them, and disable the former ones."""
     values = {name: value.get_secret_value() for name, value in call.body(StaticCredentials).values.items()}
     rotation = call.runtime.credential_rotation
-    return Answer(await rotation.rotate(call.tenant_id, call.path["id"], values, _actor(call)))
+    return Answer(await rotation.rotate(call.tenant_id, call.path["id"], values, call.actor))
 
 
 async def roll_back_credentials(call: Call) -> Answer:
     """Go back to the keys before the present ones."""
     rotation = call.runtime.credential_rotation
-    return Answer(await rotation.rollback(call.tenant_id, call.path["id"], _actor(call)))
+    return Answer(await rotation.rollback(call.tenant_id, call.path["id"], call.actor))
 
 
 async def list_credential_versions(call: Call) -> Answer:
@@ -61,10 +61,6 @@ async def test_connection(call: Call) -> Answer:
 async def smoke_test(call: Call) -> Answer:
     """Connect, read and search."""
     return Answer(await call.runtime.connection_tester.smoke_test(call.tenant_id, call.path["id"]))
-
-
-def _actor(call: Call) -> str:
-    return call.caller.user_id if call.caller else ""
 
 
 _ONE = "integrations/{id}"

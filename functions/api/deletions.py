@@ -11,9 +11,8 @@ from shared.domain.deletion import DeletionRecord
 
 async def delete_integration(call: Call) -> Answer:
     """Delete an integration with its connections, credentials and checkpoints."""
-    actor = call.caller.user_id if call.caller else ""
     record = await call.runtime.integration_deletion.run(
-        call.tenant_id, call.path["id"], call.if_match, actor
+        call.tenant_id, call.path["id"], call.if_match, call.actor
     )
     return Answer(status=HTTPStatus.NO_CONTENT, headers={"Location": f"/api/privacy-requests/{record.id}"})
 

@@ -80,6 +80,8 @@ def build(routes: Sequence[Route]) -> JsonObject:
     }
 
 
+_PAGE: JsonObject = {"text/html": {"schema": {"type": "string"}}}
+
 Names = dict[Any, JsonObject]
 
 
@@ -103,10 +105,7 @@ def _operation(row: Route, names: Names) -> JsonObject:
         "parameters": [*_path_parameters(row), *_query_parameters(row)],
         "responses": {
             str(row.status.value): _success(row, names),
-            "default": {
-                "description": "An error",
-                "content": {"application/problem+json": {"schema": names[ProblemDetails]}},
-            },
+            "default": _error(row, names),
         },
         "security": [] if row.roles is None else [{"bearer": []}],
     }
@@ -127,7 +126,14 @@ def _success(row: Route, names: Names) -> JsonObject:
     success: JsonObject = {"description": HTTPStatus(row.status).phrase}
     if row.answer:
         success["content"] = _json(names[row.answer])
+    if row.answers_with_page:
+        success["content"] = _PAGE
     return success
+
+
+def _error(row: Route, names: Names) -> JsonObject:
+    problem: JsonObject = {"application/problem+json": {"schema": names[ProblemDetails]}}
+    return {"description": "An error", "content": _PAGE if row.answers_with_page else problem}
 
 
 def _path_parameters(row: Route) -> list[JsonObject]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, StringConstraints, field_serializer, model_validator
 
-from shared.domain.errors import InvalidStateError
+from shared.domain.errors import InvalidStateError, StaleWriteError
 from shared.domain.field_paths import FieldPath, parents_of
 from shared.domain.field_sources import FieldSource, fields_read
 from shared.domain.model import Id, StoredModel, Timestamp, WireModel
@@ -184,6 +184,15 @@ class Integration(IntegrationSettings, StoredModel):
             raise InvalidStateError(
                 f"The integration is not active: POST /api/integrations/{self.id}/activate first."
             )
+
+    def require_revision(self, etag: str | None) -> None:
+        """Make sure that a caller knows people's last change; None is asked by one who need not.
+
+        Raises:
+            StaleWriteError: It is another revision's.
+        """
+        if etag is not None and etag != str(self.revision):
+            raise StaleWriteError("The integration was changed since you read it; read it again.")
 
     def mapping_of(self, entity: str) -> EntityMapping | None:
         """Return the mapping of an entity, or None."""

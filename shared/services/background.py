@@ -20,3 +20,27 @@ async def in_background(operation: Coroutine[Any, Any, T]) -> AsyncIterator[asyn
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+class Undertakings:
+    """Operations that go on to their end when their caller is cancelled: their answers may not come again."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def carry_out(self, operation: Coroutine[Any, Any, T], name: str) -> T:
+        """Return what the operation does; raise what it raises."""
+        task = asyncio.create_task(operation, name=name)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Wait until what has begun has ended."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Look at the outcome, also when whoever waited for it is gone."""
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 from shared.domain.connection import AuthKind, Connection, Consent, connection_id, token_lease
 from shared.domain.errors import (
@@ -27,6 +26,7 @@ from shared.ports.clock import Clock
 from shared.ports.token_source import TokenGrant
 from shared.repositories.connections import ConnectionRepository
 from shared.resilience.lease import Lease, Leases
+from shared.services.background import Undertakings
 from shared.services.connect_flow import ConnectStores, browser_hash, cookie_name
 from shared.services.connection_lookup import new_connection
 from shared.services.credentials import CredentialVault
@@ -100,7 +100,7 @@ class ConnectCallback:
         self._disconnect = disconnect
         self._leases = leases
         self._clock = clock
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._undertakings = Undertakings()
 
     async def finish(self, query: CallbackQuery, cookies: Mapping[str, str]) -> Connection:
         """Exchange a code and store the connection.
@@ -124,14 +124,11 @@ class ConnectCallback:
         verifier = await self._verifier(state)
         if not await self._stores.states.take(state):
             raise InvalidStateError(_OVER)
-        work = asyncio.create_task(self._connect(flow, query.code, verifier), name="connect")
-        self._under_way.add(work)
-        work.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(work)
+        return await self._undertakings.carry_out(self._connect(flow, query.code, verifier), "connect")
 
     async def close(self) -> None:
         """Wait until what has begun is stored."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._undertakings.settle()
 
     async def _state(self, query: CallbackQuery, cookies: Mapping[str, str]) -> OAuthState:
         if query.state is None or not _STATE.fullmatch(query.state):

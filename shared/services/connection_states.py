@@ -17,6 +17,7 @@ from shared.ports.token_source import TokenGrant
 from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.services.connection_notices import FailureKind, Notice, kind_of, notification
+from shared.services.insisting import insist
 from shared.services.notifications import Notifications
 from shared.services.refresh_mark import Marked
 from shared.telemetry.logs import get_logger
@@ -114,37 +115,35 @@ class ConnectionStates:
         Raises:
             UnavailableError: The store does not answer, or others write all the time.
         """
-        for _ in range(_TRIES):
+
+        async def attempt() -> None:
             integration = await self._integrations.find(connection.tenant_id, connection.integration_id)
             reason = integration.disabled_because if integration else None
             if integration is None or reason is None or reason.connection_id != connection.id:
                 return
-            with contextlib.suppress(StaleWriteError):
-                await self._integrations.replace(
-                    integration.changed(
-                        status=IntegrationStatus.ACTIVE, disabled_because=None, updated_at=self._clock.now()
-                    )
-                )
-                _log.info("An integration is active again")
-                return
-        raise UnavailableError("The integration is being changed by others just now; try again.")
+            now = self._clock.now()
+            await self._integrations.replace(
+                integration.changed(status=IntegrationStatus.ACTIVE, disabled_because=None, updated_at=now)
+            )
+            _log.info("An integration is active again")
+
+        await insist(attempt)
 
     async def _disable(self, connection: Connection, code: str) -> None:
         """Disable the integration, unless it is already, by whomever."""
         now = self._clock.now()
         reason = DisabledBecause(code=code, connection_id=connection.id, at=now)
-        for _ in range(_TRIES):
+
+        async def attempt() -> None:
             integration = await self._integrations.find(connection.tenant_id, connection.integration_id)
             if integration is None or integration.status is not IntegrationStatus.ACTIVE:
                 return
-            with contextlib.suppress(StaleWriteError):
-                await self._integrations.replace(
-                    integration.changed(
-                        status=IntegrationStatus.DISABLED, disabled_because=reason, updated_at=now
-                    )
-                )
-                return
-        raise UnavailableError("The integration is being changed by others just now; try again.")
+            disabled = integration.changed(
+                status=IntegrationStatus.DISABLED, disabled_because=reason, updated_at=now
+            )
+            await self._integrations.replace(disabled)
+
+        await insist(attempt)
 
     def _after_success(
         self, present: Connection, marked: Marked, grant: TokenGrant, secret_version: str | None

@@ -6,7 +6,7 @@ import contextlib
 from typing import Protocol
 
 from shared.domain.deletion import DeletionRecord, DeletionStep
-from shared.domain.errors import InvalidStateError, NotFoundError, StaleWriteError, UnavailableError
+from shared.domain.errors import InvalidStateError, NotFoundError
 from shared.domain.integration import Integration, IntegrationStatus
 from shared.ports.clock import Clock
 from shared.repositories.active_runs import ActiveRunRepository
@@ -16,12 +16,12 @@ from shared.repositories.integrations import IntegrationRepository
 from shared.repositories.quarantine import QuarantineRepository
 from shared.resilience.lease import Leases
 from shared.services.credentials import CredentialVault
+from shared.services.insisting import insist
 from shared.services.run_records import RunRecords
 
 PATIENCE_SECONDS = 20.0
 """How long to wait for a step of a sync that is at work: it looks at its run's record after each page."""
 
-_TRIES = 5
 _PAGE = 100
 
 
@@ -91,7 +91,7 @@ class DeletionSteps:
                 await self._delete_history(record)
 
     async def _disable(self, record: DeletionRecord) -> None:
-        for _ in range(_TRIES):
+        async def attempt() -> None:
             present = await self._find(record)
             if present is None:
                 return
@@ -102,10 +102,9 @@ class DeletionSteps:
                 revision=present.revision + 1,
                 updated_at=self._clock.now(),
             )
-            with contextlib.suppress(StaleWriteError):
-                await self._integrations.replace(disabled)
-                return
-        raise UnavailableError("The integration is being changed by others just now; try again.")
+            await self._integrations.replace(disabled)
+
+        await insist(attempt)
 
     async def _stop_runs(self, record: DeletionRecord) -> None:
         """End the run under way, and wait until its step has noticed: nothing is stored after this."""
@@ -134,14 +133,12 @@ class DeletionSteps:
                     await self._connections.delete(ended)
 
     async def _delete_integration(self, record: DeletionRecord) -> None:
-        for _ in range(_TRIES):
+        async def attempt() -> None:
             present = await self._find(record)
-            if present is None:
-                return
-            with contextlib.suppress(StaleWriteError):
+            if present is not None:
                 await self._integrations.delete(present)
-                return
-        raise UnavailableError("The integration is being changed by others just now; try again.")
+
+        await insist(attempt)
 
     async def _delete_history(self, record: DeletionRecord) -> None:
         await self._end_connections(record)  # of somebody who connected while the integration was still there

@@ -9,7 +9,6 @@ from shared.domain.errors import (
     AlreadyExistsError,
     IntegrationError,
     LeaseHeldError,
-    StaleWriteError,
 )
 from shared.domain.integration import Integration
 from shared.ports.clock import Clock
@@ -65,7 +64,7 @@ class IntegrationDeletion:
         record = await self._deletions.find(tenant_id, integration_id)
         if record is None:
             integration = await self._integrations.get(tenant_id, integration_id)
-            _require_revision(integration, etag)
+            integration.require_revision(etag)
             record = await self._begun(integration, actor)
         return await self._finished(record)
 
@@ -126,8 +125,3 @@ class IntegrationDeletion:
         return await self._deletions.replace(
             record.changed(status="completed", completed_at=now, updated_at=now)
         )
-
-
-def _require_revision(integration: Integration, etag: str | None) -> None:
-    if etag is not None and etag != str(integration.revision):
-        raise StaleWriteError("The integration was changed since you read it; read it again.")

@@ -161,7 +161,7 @@ class Integrations:
             LeaseHeldError: Its tokens are being refreshed for too long; the same request can be sent again.
         """
         integration = await self._integrations.get(tenant_id, integration_id)
-        _require_revision(integration, etag)
+        integration.require_revision(etag)
         provider = await self._provider_of(integration)
         name, stored = await self._vault.put(integration, provider, values, actor)
 
@@ -189,7 +189,7 @@ class Integrations:
         """Apply a person's change, again if the system has written to the document meanwhile."""
         for _ in range(_TRIES):
             present = await self._integrations.get(tenant_id, integration_id)
-            _require_revision(present, etag)
+            present.require_revision(etag)
             changed = await apply(present)
             with contextlib.suppress(StaleWriteError):
                 return await self._integrations.replace(
@@ -239,11 +239,6 @@ class Integrations:
         ]
         if strangers:
             raise InvalidRequestError("The mappings don't fit the provider.", strangers)
-
-
-def _require_revision(integration: Integration, etag: str | None) -> None:
-    if etag is not None and etag != str(integration.revision):
-        raise StaleWriteError("The integration was changed since you read it; read it again.")
 
 
 def _require_mapping(integration: Integration) -> None:

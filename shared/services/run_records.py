@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 from shared.domain.errors import (
     ConfigurationError,
@@ -13,7 +11,6 @@ from shared.domain.errors import (
     InvalidStateError,
     NotFoundError,
     StaleWriteError,
-    UnavailableError,
 )
 from shared.domain.integration import MAX_REASON, LastSync
 from shared.domain.quality import IntegrationQuality, QualityTally
@@ -30,13 +27,10 @@ from shared.repositories.active_runs import ActiveRunRepository
 from shared.repositories.checkpoints import CheckpointRepository
 from shared.repositories.executions import ExecutionRepository
 from shared.repositories.integrations import IntegrationRepository
+from shared.services.insisting import insist
 from shared.services.sync_requests import SILENCE_SECONDS
 from shared.telemetry.logs import get_logger
 
-_MAX_WRITES = 5
-"""How often a change is tried while others write the same document; each of them writes it but rarely."""
-
-T = TypeVar("T")
 _log = get_logger("sync")
 
 
@@ -143,7 +137,7 @@ class RunRecords:
             now = self._clock.now()
             return await self._written(execution, status=ExecutionStatus.CANCELLED, finished_at=now)
 
-        cancelled = await (_insisting(attempt) if if_match is None else attempt())
+        cancelled = await (insist(attempt) if if_match is None else attempt())
         await self._tell_integration(cancelled)
         _log.info("A sync run was cancelled", extra={"metadata": {"executionId": execution_id}})
         return cancelled
@@ -193,7 +187,7 @@ class RunRecords:
                     integration.changed(last_sync=last, last_reading=read, updated_at=now)
                 )
 
-        await _insisting(attempt)
+        await insist(attempt)
 
     async def _written(
         self, execution: SyncExecution, delay_seconds: float = 0, **changes: object
@@ -203,14 +197,6 @@ class RunRecords:
         return await self._executions.replace(
             execution.changed(**changes, updated_at=now, expected_by=expected_by)
         )
-
-
-async def _insisting(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Read and write anew, as `attempt` does, while others write in between."""
-    for _ in range(_MAX_WRITES):
-        with contextlib.suppress(StaleWriteError):
-            return await attempt()
-    raise UnavailableError("Others are writing the same document; try again.")
 
 
 def _held_reason(execution: SyncExecution) -> ExecutionError:

@@ -7,12 +7,11 @@ before it asks; and a new refresh token is stored before anybody has the access 
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from shared.domain.connection import Connection, token_lease
 from shared.domain.errors import (
@@ -31,6 +30,7 @@ from shared.repositories.connections import ConnectionRepository
 from shared.repositories.integrations import IntegrationRepository
 from shared.resilience.lease import POLL_SECONDS, Lease, Leases
 from shared.resilience.retry import Retry
+from shared.services.background import Undertakings
 from shared.services.connection_states import ConnectionStates
 from shared.services.credentials import REFRESH_TOKEN, CredentialVault
 from shared.services.grant_vault import GrantVault
@@ -110,7 +110,7 @@ class TokenRefresh:
         self._saving = saving
         self._clock = clock
         self._marks = RefreshMarks(stores.connections, clock)
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._undertakings = Undertakings()
 
     async def token(
         self, target: Target, rejected: AccessToken | None = None, at_least_seconds: float = 0.0
@@ -130,7 +130,7 @@ class TokenRefresh:
             RetryableError: It does not answer just now, or another process takes too long. A token stored
                 before may still live; see `living`.
         """
-        return await self._to_its_end(self._token(_Job(target, rejected, at_least_seconds)))
+        return await self._to_its_end(_Job(target, rejected, at_least_seconds))
 
     async def try_client(self, target: Target, values: Mapping[str, str]) -> None:
         """Refresh with other client credentials than the integration's, and keep what comes of it.
@@ -140,7 +140,7 @@ class TokenRefresh:
         Raises:
             What `token` does.
         """
-        await self._to_its_end(self._token(_Job(target, None, math.inf, values)))
+        await self._to_its_end(_Job(target, None, math.inf, values))
 
     async def living(self, target: Target, rejected: AccessToken | None = None) -> HeldToken | None:
         """Return the stored token if it lives, though it should be renewed. Raises RetryableError."""
@@ -148,19 +148,10 @@ class TokenRefresh:
 
     async def close(self) -> None:
         """Wait until what has begun is stored."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._undertakings.settle()
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.create_task(work, name="refresh an access token")
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        """Look at the outcome, also when whoever waited for it is gone: it has been noted by then."""
-        self._under_way.discard(task)
-        if not task.cancelled():
-            task.exception()
+    async def _to_its_end(self, job: _Job) -> HeldToken:
+        return await self._undertakings.carry_out(self._token(job), "refresh an access token")
 
     async def _token(self, job: _Job) -> HeldToken:
         if held := await self._shared(job, await self._present(job.target)):

@@ -16,7 +16,10 @@ from shared.domain.model import WireModel
 from shared.domain.sweeps import Sweep
 from shared.domain.validation import blame
 
-FIRST_PAGE: Mapping[str, Any] = MappingProxyType({"deletions": None})
+POSITION_KEY = "deletions"
+"""Tells positions in a deletion list from those in the entity's own."""
+
+FIRST_PAGE: Mapping[str, Any] = MappingProxyType({POSITION_KEY: None})
 """The position where an entity's deletion list begins."""
 
 

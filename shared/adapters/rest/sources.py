@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from shared.adapters.rest.ceiling import Capped
 from shared.adapters.rest.client import EntityClient
 from shared.adapters.rest.deletion_pages import DeletionList, GoesOn
+from shared.adapters.rest.deletions import POSITION_KEY
 from shared.adapters.rest.entity import EntityDefinition
 from shared.adapters.rest.increment import Increment
 from shared.adapters.rest.line import Line
@@ -41,7 +42,7 @@ def source_of(line_of: LineOf, entities: Entities, name: str) -> PageSource:
             increment=deletions.merged(entity.increment),
         )
         gone = DeletionList(EntityClient(line_of(name), name, listed))
-        source = GoesOn(source, gone, "deletions", entity.increment, always=True)
+        source = GoesOn(source, gone, POSITION_KEY, entity.increment, always=True)
     return source
 
 
